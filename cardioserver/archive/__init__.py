@@ -1,0 +1,1 @@
+"""The archive: the cardiobank (files), the database, ingest, search, accounts, access, deliveries."""

@@ -1,0 +1,1 @@
+"""The ECG as a value: samples, leads, units, people, lossless codec, foreign file formats."""

@@ -1,0 +1,1 @@
+"""The wire: frames, messages, connection state. Bytes in, events out; no I/O."""
