@@ -15,7 +15,7 @@ class EcgError(Exception):
     """Base of all errors of :mod:`cardioserver.ecg`."""
 
 
-class InvalidField(EcgError, ValueError):
+class InvalidField(EcgError, ValueError):  # noqa: N818  reads as a statement
     """A field holds a value that cannot be true.
 
     Parameters

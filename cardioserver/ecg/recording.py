@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +83,7 @@ class SignalFormat:
         spikes = self.pacemaker_spikes
         if any(not 0 <= s < self.sample_count for s in spikes):
             raise InvalidField("signal.pacemaker_spikes", spikes, "sample numbers inside the signal")
-        if any(a >= b for a, b in zip(spikes, spikes[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(spikes)):
             raise InvalidField("signal.pacemaker_spikes", spikes, "ascending sample numbers")
 
     @property
@@ -90,7 +92,7 @@ class SignalFormat:
         return len(self.leads) * self.sample_count * self.bits // 8
 
     @property
-    def dtype(self) -> np.dtype[np.int16] | np.dtype[np.int32]:
+    def dtype(self) -> np.dtype[Any]:
         """Little-endian integer type of one sample."""
         return np.dtype("<i2") if self.bits == 16 else np.dtype("<i4")
 
@@ -136,7 +138,7 @@ class Recording:
                 len(data),
                 f"{signal_format.byte_count} bytes of samples for this format",
             )
-        flat = np.frombuffer(data, dtype=signal_format.dtype)
+        flat: Samples = np.frombuffer(data, dtype=signal_format.dtype)
         return cls(signal_format, flat.reshape(len(signal_format.leads), signal_format.sample_count))
 
     @property
@@ -146,4 +148,5 @@ class Recording:
 
     def microvolts(self) -> npt.NDArray[np.float64]:
         """Samples in µV, shape ``(leads, samples)``."""
-        return self.samples * np.asarray(self.format.resolution)[:, None]
+        scale = np.asarray(self.format.resolution, dtype=np.float64)
+        return np.multiply(self.samples, scale[:, None], dtype=np.float64)
