@@ -1,0 +1,110 @@
+"""What a schema cannot say: keys that exclude or need each other, files that must be there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from cardioserver.settings.config import Config
+from cardioserver.settings.errors import Problem
+from cardioserver.settings.language import Phrase
+
+
+def problems_of(config: Config) -> Iterator[Problem]:
+    """Everything wrong with a configuration whose single values are all right."""
+    yield from _database(config)
+    yield from _cluster(config)
+    yield from _tls(config)
+    yield from _limits(config)
+    yield from _exporters(config)
+
+
+def _database(config: Config) -> Iterator[Problem]:
+    database = config.database
+    if database.url is not None and database.host is not None:
+        yield Problem(
+            "database.host",
+            json.dumps(database.host),
+            Phrase("not together with `database.url`", "не вместе с `database.url`"),
+        )
+    if database.url is not None and "://" not in database.url:
+        yield Problem(
+            "database.url",
+            None,
+            Phrase(
+                "allowed is an SQLAlchemy URL such as sqlite:///file or mysql+pymysql://user@host/name",
+                "допустим URL SQLAlchemy, например sqlite:///file или mysql+pymysql://user@host/name",
+            ),
+        )
+    if database.host is None and database.password_file is not None:
+        yield Problem(
+            "database.password_file", None, Phrase("needs `database.host`", "требует `database.host`")
+        )
+    yield from _readable("database.password_file", database.password_file)
+
+
+def _cluster(config: Config) -> Iterator[Problem]:
+    server = config.server
+    if server.cluster_ids and server.server_id not in server.cluster_ids:
+        yield Problem(
+            "server.cluster_ids",
+            json.dumps(list(server.cluster_ids)),
+            Phrase("must hold `server.server_id`", "должен содержать `server.server_id`"),
+        )
+
+
+def _tls(config: Config) -> Iterator[Problem]:
+    tls = config.tls
+    yield from _readable("tls.certificate", tls.certificate)
+    yield from _readable("tls.key", tls.key)
+    yield from _readable("tls.client_ca", tls.client_ca)
+    needs_certificate = {
+        "tls.key": tls.key is not None,
+        "tls.client_certificates": tls.client_certificates != "off",
+    }
+    if tls.certificate is None:
+        for path, given in needs_certificate.items():
+            if given:
+                yield Problem(path, None, Phrase("needs `tls.certificate`", "требует `tls.certificate`"))
+    if tls.client_certificates != "off" and tls.client_ca is None:
+        yield Problem(
+            "tls.client_certificates",
+            json.dumps(tls.client_certificates),
+            Phrase("needs `tls.client_ca`", "требует `tls.client_ca`"),
+        )
+
+
+def _limits(config: Config) -> Iterator[Problem]:
+    limits = config.limits
+    if limits.upload_bytes_in_flight < limits.frame_bytes:
+        yield Problem(
+            "limits.upload_bytes_in_flight",
+            str(limits.upload_bytes_in_flight),
+            Phrase("at least `limits.frame_bytes`", "не меньше `limits.frame_bytes`"),
+        )
+
+
+def _exporters(config: Config) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, exporter in enumerate(config.exporters):
+        if exporter.name in seen:
+            yield Problem(
+                f"exporters[{number}].name",
+                json.dumps(exporter.name),
+                Phrase("another exporter has this name", "так уже назван другой экспортёр"),
+            )
+        seen.add(exporter.name)
+
+
+def _readable(path: str, file: Path | None) -> Iterator[Problem]:
+    if file is None:
+        return
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        yield Problem(
+            path,
+            json.dumps(str(file), ensure_ascii=False),
+            Phrase(f"the file cannot be read: {error.strerror}", f"файл не читается: {error.strerror}"),
+        )
