@@ -496,6 +496,17 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribed:
+    """Reply to :class:`Subscribe`: pushes are the events after `after_event_id`.
+
+    That is the one asked for, or else the newest event there is; a client that loses its connection
+    before the first push subscribes again after it.
+    """
+
+    after_event_id: I64
+
+
+@dataclass(frozen=True, slots=True)
 class Unsubscribe:
     """Stop the pushes."""
 
@@ -653,7 +664,7 @@ REQUESTS: dict[int, tuple[type, type]] = {
     0x0040: (ListArchives, Archives),
     0x0041: (ListHcfs, Hcfs),
     0x0042: (ListAccounts, Accounts),
-    0x0050: (Subscribe, Done),
+    0x0050: (Subscribe, Subscribed),
     0x0051: (Unsubscribe, Done),
     0x0060: (CreateOrder, Order),
     0x0061: (FindOrders, OrderPage),
