@@ -75,6 +75,7 @@ class Ingest:
         bank: Bank,
         directory: DirectorySnapshot,
         ids: IdGenerator,
+        *,
         subscriptions: object = (),
         limits: IngestLimits | None = None,
     ) -> None:
