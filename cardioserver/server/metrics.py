@@ -1,0 +1,99 @@
+"""What the server counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds."""
+
+
+class Metrics:
+    """All counters of one server; each server has its own registry."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._latency = Histogram(
+            "cardioserver_request_seconds",
+            "Time from a request's last byte to its reply.",
+            ["request"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "cardioserver_errors_total", "Error replies.", ["code"], registry=self.registry
+        )
+        self.accepted = self._counter("cardioserver_connections_accepted_total", "Connections accepted.")
+        self._refused = Counter(
+            "cardioserver_connections_refused_total",
+            "Connections refused or ended by the server.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.received = self._counter("cardioserver_received_bytes_total", "Bytes read from peers.")
+        self.sent = self._counter("cardioserver_sent_bytes_total", "Bytes handed to the transport.")
+        self.exams = self._counter("cardioserver_exams_stored_total", "Exams made durable.")
+        self.exam_bytes = self._counter(
+            "cardioserver_exam_bytes_total", "Sample bytes of exams that came in one frame and were stored."
+        )
+        self.pushes = self._counter("cardioserver_events_pushed_total", "Events pushed to subscribers.")
+
+    def answered(self, request: type, seconds: float) -> None:
+        """A request got its reply."""
+        self._latency.labels(request.__name__).observe(seconds)
+
+    def failed(self, code: str) -> None:
+        """An error was sent."""
+        self._errors.labels(code).inc()
+
+    def refused(self, reason: str) -> None:
+        """A connection was refused or ended."""
+        self._refused.labels(reason).inc()
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Show a number that is read when somebody asks; *read* must be thread-safe."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def table(
+        self, name: str, text: str, label: str, read: Callable[[], Iterable[tuple[str, float]]]
+    ) -> None:
+        """Show several numbers, told apart by *label*; *read* must be thread-safe."""
+        self.registry.register(_Table(name, text, label, read))
+
+    def page(self) -> bytes:
+        """The text Prometheus fetches."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str) -> Counter:
+        return Counter(name, text, registry=self.registry)
+
+
+class _Table(Collector):
+    def __init__(
+        self, name: str, text: str, label: str, read: Callable[[], Iterable[tuple[str, float]]]
+    ) -> None:
+        self._name, self._text, self._label, self._read = name, text, label, read
+
+    def describe(self) -> Iterable[Metric]:
+        return [GaugeMetricFamily(self._name, self._text, labels=[self._label])]
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._text, labels=[self._label])
+        for value, number in self._read():
+            family.add_metric([value], number)
+        yield family
