@@ -134,16 +134,15 @@ account = _table(
 
 login_attempt = _table(
     "login_attempt",
-    _id("attempt_id"),
-    _time("at"),
-    _text("login"),  # as folded for lookup, also of logins that do not exist
-    _text("address", 45),  # of an IPv6 peer at most
-    _flag("succeeded"),
-    Index(None, "login", "at"),
-    Index(None, "address", "at"),
-    Index(None, "at"),
+    Column("login_digest", String(32), primary_key=True),  # of the folded login; empty: any login
+    Column("address", String(45), primary_key=True),  # a peer, an IPv6 /64; empty: any address
+    Column("failures", Integer, nullable=False),  # as they stood at failed_at
+    _time("failed_at", nullable=True),
+    _time("succeeded_at", nullable=True),
+    _time("seen_at"),  # the later of the two
+    Index(None, "seen_at"),
 )
-"""Logins and failures of the recent past, for throttling on all servers at once."""
+"""Failed logins of a login, an address and both together, for throttling on all servers at once."""
 
 # ---------------------------------------------------------------- patients
 
