@@ -4,8 +4,8 @@ The database is an index of the cardiobank and the home of what the bank does no
 orders, events, deliveries, the audit journal. Conventions:
 
 - Every id is a positive 63-bit number of :mod:`cardioserver.archive.ids`, unless said otherwise.
-- Every time is :class:`~cardioserver.archive.columns.UtcTime`: microseconds since 1970 in UTC. Where the recorder's own clock
-  matters, a ``…_offset`` column beside it holds minutes east of UTC.
+- Every time is :class:`~cardioserver.archive.columns.UtcTime`: microseconds since 1970 in UTC. Where
+  the recorder's own clock matters, a ``…_offset`` column beside it holds minutes east of UTC.
 - Text compares by code point (``utf8mb4_bin`` on MariaDB, ``BINARY`` on SQLite). What people search
   in any letter case has a ``…_key`` column beside it (:func:`cardioserver.archive.patients.search_key`).
 - Migrations in :mod:`cardioserver.archive.migrations` build these tables; the tests compare the two.
