@@ -17,9 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select, true
+
 from cardioserver.archive.errors import AccessDenied
+from cardioserver.archive.schema import account, archive, consultation, ecg_order, event, exam, patient
 from cardioserver.protocol import messages as m
-from cardioserver.protocol.messages import Role
+from cardioserver.protocol.messages import EventKind, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +140,12 @@ def require(actor: Actor | None, request_type: type) -> None:
         raise AccessDenied(request_type.__name__)
 
 
-def may_upload(actor: Actor, archive: m.ArchiveRecord) -> bool:
-    """Whether *actor* may store exams in *archive*: one of its own HCF.
+def may_upload(actor: Actor, archive_record: m.ArchiveRecord) -> bool:
+    """Whether *actor* may store exams in an archive: one of its own HCF.
 
     Needs no database: uploads go on while it is down.
     """
-    return may(actor, m.Upload) and in_hcf(actor, archive.hcf_id)
+    return may(actor, m.Upload) and in_hcf(actor, archive_record.hcf_id)
 
 
 def may_manage(actor: Actor, hcf_id: int) -> bool:
@@ -156,3 +159,121 @@ _MANAGERS = frozenset({Role.ADMINISTRATOR, Role.SUPER_ADMINISTRATOR})
 def in_hcf(actor: Actor, hcf_id: int) -> bool:
     """Whether an HCF is the actor's own; a super-administrator is at home everywhere."""
     return actor.role is Role.SUPER_ADMINISTRATOR or actor.hcf_id == hcf_id
+
+
+# ---------------------------------------------------------------- whose data
+
+
+def visible_exams(actor: Actor) -> ColumnElement[bool]:
+    """Rows of ``exam`` that *actor* may read, with their signal, conclusions and auto reports.
+
+    Doctors conclude on whatever they read: that is what a consultation is for.
+    """
+    match EXAM_REACH[actor.role]:
+        case Reach.ALL:
+            return true()
+        case Reach.HCF:
+            sent = select(consultation.c.exam_id).where(consultation.c.to_hcf_id == actor.hcf_id)
+            return or_(exam.c.hcf_id == actor.hcf_id, exam.c.exam_id.in_(sent))
+        case Reach.UPLOADED:
+            return and_(exam.c.recorder_account_id == actor.account_id, exam.c.hcf_id == actor.hcf_id)
+        case Reach.NONE:
+            return false()
+
+
+def sendable_exams(actor: Actor) -> ColumnElement[bool]:
+    """Rows of ``exam`` that *actor* may send to another HCF: its own HCF's, not those sent to it."""
+    return and_(visible_exams(actor), _at_home(actor, exam.c.hcf_id))
+
+
+def visible_patients(actor: Actor) -> ColumnElement[bool]:
+    """Rows of ``patient`` that *actor* may read.
+
+    Recorders find every patient of their HCF, to fill in the form of the next exam; the other readers
+    see in addition the patients of the exams that were sent to their HCF.
+    """
+    match EXAM_REACH[actor.role]:
+        case Reach.ALL:
+            return true()
+        case Reach.HCF:
+            return or_(
+                patient.c.issuer_hcf_id == actor.hcf_id,
+                patient.c.patient_id.in_(_sent_patients(actor.hcf_id)),
+            )
+        case Reach.UPLOADED:
+            return patient.c.issuer_hcf_id == actor.hcf_id
+        case Reach.NONE:
+            return false()
+
+
+def _sent_patients(hcf_id: int) -> Select[tuple[int]]:
+    sent = select(exam.c.patient_id).join(consultation, consultation.c.exam_id == exam.c.exam_id)
+    return sent.where(consultation.c.to_hcf_id == hcf_id)
+
+
+def visible_archives(actor: Actor) -> ColumnElement[bool]:
+    """Rows of ``archive`` that *actor* may list."""
+    return _at_home(actor, archive.c.hcf_id)
+
+
+def visible_orders(actor: Actor) -> ColumnElement[bool]:
+    """Rows of ``ecg_order`` that *actor* may read; who may change them is in :data:`DECISIONS`."""
+    if EXAM_REACH[actor.role] is Reach.NONE:
+        return false()
+    return _at_home(actor, ecg_order.c.hcf_id)
+
+
+def visible_accounts(actor: Actor) -> ColumnElement[bool]:
+    """Rows of ``account`` that *actor* may list."""
+    return _at_home(actor, account.c.hcf_id) if actor.role in _MANAGERS else false()
+
+
+def _at_home(actor: Actor, hcf_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """:func:`in_hcf` as a clause."""
+    return true() if actor.role is Role.SUPER_ADMINISTRATOR else hcf_id == actor.hcf_id
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """What decides who may hear of an event."""
+
+    kind: EventKind
+    hcf_id: int
+    recorder_account_id: int  # who uploaded its exam; 0: it has none
+    consulted_hcf_ids: frozenset[int]  # to whom its exam was sent
+
+
+def hears(actor: Actor, audience: Audience) -> bool:
+    """Whether *actor* may hear of an event: of an order if it sees the order, else if it sees the exam."""
+    at_home = in_hcf(actor, audience.hcf_id)
+    match EXAM_REACH[actor.role]:
+        case Reach.ALL:
+            return True
+        case Reach.NONE:
+            return False
+        case _ if audience.kind is EventKind.ORDER:
+            return at_home
+        case Reach.HCF:
+            return at_home or actor.hcf_id in audience.consulted_hcf_ids
+        case Reach.UPLOADED:
+            return at_home and audience.recorder_account_id == actor.account_id
+
+
+def visible_events(actor: Actor) -> ColumnElement[bool]:
+    """:func:`hears` as a clause on rows of ``event``."""
+    reach = EXAM_REACH[actor.role]
+    if reach is Reach.ALL:
+        return true()
+    if reach is Reach.NONE:
+        return false()
+    at_home = event.c.hcf_id == actor.hcf_id
+    is_order = event.c.kind == int(EventKind.ORDER)
+    of_exam = exam.c.exam_id == event.c.exam_id
+    if reach is Reach.UPLOADED:
+        uploaded = exists().where(of_exam, exam.c.recorder_account_id == actor.account_id)
+        return and_(at_home, or_(is_order, uploaded))
+    sent = exists().where(consultation.c.exam_id == event.c.exam_id, consultation.c.to_hcf_id == actor.hcf_id)
+    return or_(at_home, and_(not_(is_order), sent))
