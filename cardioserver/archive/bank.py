@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from uuid import UUID, uuid4
 
 from cardioserver.archive import bankfile, durable
 from cardioserver.archive.bankfile import ExamRecord
-from cardioserver.archive.errors import DamagedExam
+from cardioserver.archive.errors import DamagedExam, UuidReused
 from cardioserver.archive.records import BankRecord, encode_record, read_record
 from cardioserver.ecg.errors import InvalidField
 from cardioserver.ecg.lead import Lead
@@ -34,6 +35,7 @@ from cardioserver.ecg.recording import Recording
 EXAM_SUFFIX = ".ecg"
 RECORD_SUFFIX = ".json"
 _TEMPORARY = ".tmp"
+_LEFTOVER_AGE = 3600.0  # seconds; no process writes a record for so long
 
 
 class Bank:
@@ -108,16 +110,37 @@ class Bank:
         except OSError as error:
             raise _unreadable(path, error) from error
 
-    def publish(self, staged: Path, target: Path) -> bool:
-        """Give a synced file its name in the bank; False if that name is taken.
+    def publish(self, staged: Path, record: ExamRecord) -> ExamRecord:
+        """Give a synced exam file its name in the bank; the record of the file that has that name now.
 
-        Durable only after :meth:`sync_parents`, so that many exams share one sync.
+        That is another file if the exam was published before. Durable only after :meth:`sync_parents`, so
+        that many exams share one sync.
 
         Raises
         ------
+        UuidReused
+            The name is taken by other samples, or by another HCF.
+        DamagedExam
+            The name is taken by a damaged file.
         StorageFull
             No room for the name.
         """
+        exam = record.exam
+        if self._link(staged, self.exam_path(exam.uuid, exam.started_at)):
+            return record
+        stored = self.read_header(exam.uuid, exam.started_at)
+        if (stored.digest, stored.recorder_hcf_id) != (record.digest, record.recorder_hcf_id):
+            raise UuidReused(str(exam.uuid))
+        return stored
+
+    def reject(self, staged: Path, record: ExamRecord) -> None:
+        """Put a published exam that the database does not take aside, for a person to look at."""
+        target = self.exam_path(record.exam.uuid, record.exam.started_at)
+        if target.exists() and target.samefile(staged):
+            target.unlink()
+        staged.replace(self.rejected / target.name)
+
+    def _link(self, staged: Path, target: Path) -> bool:
         try:
             return durable.link_file(staged, target)
         except FileNotFoundError:
@@ -160,11 +183,18 @@ class Bank:
         staged = self._records / f"{uuid4()}{_TEMPORARY}"
         durable.write_file(staged, encode_record(record))
         try:
-            fresh = self.publish(staged, target)
+            fresh = self._link(staged, target)
             self.sync_parents([target])
         finally:
             staged.unlink(missing_ok=True)
         return record if fresh else read_record(target)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a process that was killed within :meth:`put_record` left."""
+        oldest = time.time() - _LEFTOVER_AGE
+        for path in self._records.glob(f"*{_TEMPORARY}"):
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
 
     def exam_files(self) -> Iterator[Path]:
         """Files of all exams, by day, then by name."""

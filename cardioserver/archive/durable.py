@@ -94,7 +94,7 @@ def link_file(source: Path, target: Path) -> bool:
         try:
             os.link(source, target)
         except FileExistsError:
-            return os.path.samefile(source, target)
+            return source.samefile(target)
     return True
 
 

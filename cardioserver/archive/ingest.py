@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Event as Flag
+from threading import Thread
+from types import NoneType
+from typing import TypeVar
+from uuid import UUID
 
+from cardioserver.archive import exams, spool
 from cardioserver.archive.access import Actor
+from cardioserver.archive.backlog import Backlog
 from cardioserver.archive.bank import Bank
+from cardioserver.archive.committer import Committer, Pending
 from cardioserver.archive.database import Database
 from cardioserver.archive.directory import DirectorySnapshot
+from cardioserver.archive.errors import DigestMismatch, StorageFull, UploadUnknown, UuidReused
+from cardioserver.archive.events import Subscription
 from cardioserver.archive.ids import IdGenerator
+from cardioserver.archive.index import Index
+from cardioserver.archive.intake import Intake
+from cardioserver.archive.uploads import Uploads
+from cardioserver.ecg.recording import Recording
 from cardioserver.protocol.messages import (
+    Event,
     ExamStored,
     Upload,
     UploadAbort,
@@ -19,7 +37,15 @@ from cardioserver.protocol.messages import (
     UploadChunk,
     UploadCommit,
     UploadState,
+    UploadStatus,
 )
+
+_Request = TypeVar("_Request")
+
+log = logging.getLogger(__name__)
+
+_ADOPT_EVERY = 10.0  # seconds between looks for spools of servers that died
+_EXPIRE_EVERY = 3600.0  # seconds between looks for abandoned uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,8 @@ class IngestLimits:
         Bytes of all partial uploads together; beyond it an upload gets ``StorageFull``.
     partial_max_age
         A partial upload without a new byte for so long is forgotten.
+    reserve_bytes
+        Room left free on the bank's disk: so that what shares it, such as the database, goes on working.
     workers
         Threads that verify, encode and write exams.
     max_batch
@@ -43,6 +71,7 @@ class IngestLimits:
     max_upload: int = 64 << 20
     max_partial_bytes: int = 8 << 30
     partial_max_age: timedelta = timedelta(days=7)
+    reserve_bytes: int = 16 << 20
     workers: int = 4
     max_batch: int = 64
 
@@ -54,8 +83,8 @@ class Ingest:
     transaction. A future resolves once its exam's file and row are durable, or, while the database is
     down, once its file and its place in the queue are.
 
-    ``begin``, ``chunk`` and ``abort`` do file I/O and a database read: call them from a thread.
-    ``commit`` and ``store`` return at once.
+    ``begin``, ``chunk`` and ``abort`` do file I/O: call them from a thread. ``commit`` and ``store``
+    return at once.
 
     Parameters
     ----------
@@ -64,9 +93,9 @@ class Ingest:
     ids
         Makes the exam ids; its server id is written into the exams' files.
     subscriptions
-        Passed on to :func:`cardioserver.archive.events.record_event`.
-    on_stored
-        Called with the exams' events after they are committed, from an own thread of ingest; must not block.
+        Which exporters are owed a delivery of a stored exam.
+    on_events
+        Called with the events of stored exams after their commit, in a thread of ingest; must not block.
     """
 
     def __init__(
@@ -76,10 +105,34 @@ class Ingest:
         directory: DirectorySnapshot,
         ids: IdGenerator,
         *,
-        subscriptions: object = (),
+        subscriptions: Sequence[Subscription] = (),
         limits: IngestLimits | None = None,
+        on_events: Callable[[Sequence[Event]], None] = lambda _: None,
     ) -> None:
-        raise NotImplementedError
+        limits = limits or IngestLimits()
+        self._bank = bank
+        self._database = database
+        self._partial_max_age = limits.partial_max_age
+        self._uploads = Uploads(bank.incoming, limits.max_partial_bytes, limits.reserve_bytes)
+        self._spool = spool.create(bank.staging, ids.server_id)
+        self._intake = Intake(
+            bank,
+            self._spool,
+            directory,
+            database,
+            ids,
+            max_upload=limits.max_upload,
+            reserve_bytes=limits.reserve_bytes,
+        )
+        index = Index(database, ids, subscriptions, on_events)
+        self._backlog = Backlog(bank, index, limits.max_batch)
+        self._adopted: list[spool.Spool] = []
+        self._adopt()  # before the first upload, so that what was left over keeps its place
+        self._committer = Committer(bank, self._spool, self._backlog, index, limits.max_batch)
+        self._workers = ThreadPoolExecutor(limits.workers, thread_name_prefix="ingest")
+        self._closing = Flag()
+        self._caretaker = Thread(target=self._take_care, name="ingest-care", daemon=True)
+        self._caretaker.start()
 
     def begin(self, actor: Actor, request: UploadBegin) -> UploadState:
         """Start or resume an upload, or tell that its exam is already stored.
@@ -89,13 +142,23 @@ class Ingest:
         AccessDenied
             The actor may not upload into this archive.
         InvalidField
-            The exam is larger than ``max_upload``.
+            The exam is larger than ``max_upload``, or the archive does not exist.
         UuidReused
             The UUID names another exam.
         StorageFull
             No room for the announced bytes.
         """
-        raise NotImplementedError
+        exam, signal = request.exam, request.signal
+        self._intake.place(actor, exam, signal)
+        known = self._intake.stored(actor, exam, request.digest)
+        if known is None:
+            received = self._uploads.begin(actor.hcf_id, request)
+            return UploadState(UploadStatus.RECEIVING, received, 0)
+        stored: Future[ExamStored] = Future()
+        self._committer.submit(Pending(*known, stored))
+        exam_id = stored.result().exam_id
+        self._uploads.discard(actor.hcf_id, exam.uuid)
+        return UploadState(UploadStatus.STORED, signal.byte_count, exam_id)
 
     def chunk(self, actor: Actor, request: UploadChunk) -> UploadState:
         """Append bytes to an upload. Bytes the server already holds are skipped.
@@ -106,41 +169,113 @@ class Ingest:
             No upload with this UUID was begun by this actor's HCF.
         UploadOffset
             The chunk does not continue; ``detail`` is the offset expected.
+        InvalidField
+            More bytes than were announced.
         StorageFull
             No room; the offset has not advanced.
         """
-        raise NotImplementedError
+        received = self._uploads.append(actor.hcf_id, request.exam_uuid, request.offset, request.data)
+        return UploadState(UploadStatus.RECEIVING, received, 0)
 
     def commit(self, actor: Actor, request: UploadCommit) -> Future[ExamStored]:
         """Store an exam whose bytes have all arrived.
 
-        The future raises what :meth:`store` raises, and ``UploadUnknown``, ``UploadIncomplete``.
+        The future raises what that of :meth:`store` raises, and ``UploadUnknown``, ``UploadIncomplete``.
+        After ``DigestMismatch`` the upload begins anew.
         """
-        raise NotImplementedError
+        return self._start(self._commit, actor, request)
 
     def store(self, actor: Actor, request: Upload) -> Future[ExamStored]:
         """Store an exam that came in one message.
 
-        The future raises
-        -----------------
-        AccessDenied, UuidReused, StorageFull
-            As :meth:`begin`.
-        DigestMismatch
-            The bytes do not have the announced SHA-256.
-        InvalidField
-            The bytes do not fit the signal's format.
+        The future raises ``AccessDenied``, ``UuidReused`` and ``StorageFull`` as :meth:`begin` does,
+        ``DigestMismatch`` if the bytes do not have the announced SHA-256, and ``InvalidField`` if they do
+        not fit the signal's format.
         """
-        raise NotImplementedError
+        return self._start(self._store, actor, request)
 
     def abort(self, actor: Actor, request: UploadAbort) -> None:
         """Forget a partial upload; unknown ones are ignored."""
-        raise NotImplementedError
+        self._uploads.discard(actor.hcf_id, request.exam_uuid)
 
     @property
     def queued(self) -> int:
         """Exams that are durable in the bank but wait for the database."""
-        raise NotImplementedError
+        return len(self._backlog)
 
     def close(self) -> None:
         """Finish what was accepted, then stop the threads. Later uploads raise ``RuntimeError``."""
-        raise NotImplementedError
+        self._closing.set()
+        self._workers.shutdown()
+        self._committer.close()
+        self._backlog.close()
+        self._caretaker.join()
+        for folder in (self._spool, *self._adopted):
+            folder.close()
+
+    def _start(
+        self, task: Callable[[Actor, _Request, Future[ExamStored]], None], actor: Actor, request: _Request
+    ) -> Future[ExamStored]:
+        answer: Future[ExamStored] = Future()
+        answer.set_running_or_notify_cancel()  # an exam on its way cannot be called back
+
+        def run() -> None:
+            try:
+                task(actor, request, answer)
+            except Exception as error:  # whatever it is, it is the uploader's answer
+                answer.set_exception(error)
+
+        self._workers.submit(run)
+        return answer
+
+    def _store(self, actor: Actor, request: Upload, answer: Future[ExamStored]) -> None:
+        exam, digest = request.exam, request.digest
+        place = self._intake.place(actor, exam, request.signal)
+        recording = Recording.from_bytes(request.signal, request.data)
+        staged = self._intake.stored(actor, exam, digest) or self._intake.stage(
+            actor, place, exam, recording, digest
+        )
+        self._committer.submit(Pending(*staged, answer))
+
+    def _commit(self, actor: Actor, request: UploadCommit, answer: Future[ExamStored]) -> None:
+        try:
+            begun, data = self._uploads.read(actor.hcf_id, request.exam_uuid)
+        except UploadUnknown:
+            answer.set_result(self._indexed(actor, request.exam_uuid))
+            return
+        answer.add_done_callback(lambda _: self._forget(actor, request.exam_uuid, answer))
+        self._store(actor, Upload(begun.exam, begun.signal, begun.digest, data), answer)
+
+    def _forget(self, actor: Actor, exam_uuid: UUID, answer: Future[ExamStored]) -> None:
+        """Drop the bytes of an upload that is stored, or whose bytes are wrong."""
+        if isinstance(answer.exception(), NoneType | DigestMismatch | UuidReused):
+            self._uploads.discard(actor.hcf_id, exam_uuid)
+
+    def _indexed(self, actor: Actor, exam_uuid: UUID) -> ExamStored:
+        """What a commit is told whose upload is over: it got lost on its way to the recorder."""
+        with self._database.read() as connection:
+            found = exams.stored(connection, [exam_uuid]).get(exam_uuid)
+        if found is None or found.recorder_hcf_id != actor.hcf_id:
+            raise UploadUnknown(str(exam_uuid))
+        return ExamStored(found.exam_id, exam_uuid, already_stored=True)
+
+    def _take_care(self) -> None:
+        expired_at = float("-inf")
+        while not self._closing.wait(_ADOPT_EVERY):
+            try:
+                self._adopt()
+                if time.monotonic() - expired_at > _EXPIRE_EVERY:
+                    expired_at = time.monotonic()
+                    self._uploads.expire(self._partial_max_age)
+                    self._bank.remove_leftovers()
+            except (OSError, StorageFull) as error:
+                log.warning("the care of the bank failed: %s", error)
+
+    def _adopt(self) -> None:
+        """Take over what servers left that died, and let go of what is finished."""
+        for folder in spool.adopt_abandoned(self._bank.staging):
+            self._adopted.append(folder)
+            self._backlog.add(folder.entries())
+        for folder in [folder for folder in self._adopted if not folder.entries()]:
+            self._adopted.remove(folder)
+            folder.close()
