@@ -14,7 +14,8 @@ Two questions, each answered in one table here and nowhere else:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select, true
@@ -23,6 +24,8 @@ from cardioserver.archive.errors import AccessDenied
 from cardioserver.archive.schema import account, archive, consultation, ecg_order, event, exam, patient
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.messages import EventKind, Role
+
+_ALWAYS = datetime.max.replace(tzinfo=UTC)  # for actors that are no session: nothing ends them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Actor:
     login: str
     role: Role
     hcf_id: int
+    logged_in_at: datetime = field(default=_ALWAYS, compare=False)
 
 
 class Stage(Enum):

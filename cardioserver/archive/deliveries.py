@@ -141,7 +141,7 @@ def drop(connection: Connection, wanted: DeliveryFilter, clock: Clock = database
 
 
 def forget_deliveries(connection: Connection, before: datetime, limit: int = FORGET_AT_ONCE) -> int:
-    """Delete up to *limit* deliveries finished or dropped before a moment; returns how many. Dead ones stay."""
+    """Delete up to *limit* deliveries that ended before a moment; returns how many. Dead ones stay."""
     ended = delivery.c.status.in_((int(DeliveryStatus.DONE), int(DeliveryStatus.DROPPED)))
     query = select(delivery.c.delivery_id).where(ended, delivery.c.finished_at < before).limit(limit)
     ids = connection.scalars(query).all()

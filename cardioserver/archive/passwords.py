@@ -49,7 +49,7 @@ _COMMON = frozenset({
 })  # fmt: skip
 
 
-def check_strength(password: str, login: str) -> None:
+def check_strength(password: str, login: str, *, old: str = "") -> None:
     """Judge a new password by length and guessability, without composition rules.
 
     So NIST SP 800-63B, section 5.1.1.2.
@@ -58,7 +58,7 @@ def check_strength(password: str, login: str) -> None:
     ------
     WeakPassword
         Shorter than :data:`MIN_LENGTH` or longer than :data:`MAX_LENGTH` characters, the login, a keyboard
-        row, a handful of characters repeated, or one of those tried first.
+        row, a handful of characters repeated, one of those tried first, or the *old* password.
     """
     text = _normal(password).casefold()
     name = _normal(login).casefold()
@@ -66,6 +66,8 @@ def check_strength(password: str, login: str) -> None:
         raise WeakPassword("length")
     if text in (name, name[::-1], name * 2):
         raise WeakPassword("login")
+    if _normal(password) == _normal(old):
+        raise WeakPassword("unchanged")
     if len(set(text)) < MIN_DISTINCT or text in _COMMON:
         raise WeakPassword("guessable")
     if any(text in row * 2 or text[::-1] in row * 2 for row in _ROWS):
