@@ -74,9 +74,8 @@ class Accounts:
         check_text("account.name", new.name, LINE)
         password_hash = self._hash(password, login)
         added = Account(self._ids.next(), login, new.role, new.hcf_id, new.name)
-        self._database.transact(
-            lambda connection: self._insert(connection, added, password_hash, by, address)
-        )
+        entry = self._entry(Action.ADD_ACCOUNT, added, by, address, new.role.name.lower())
+        self._database.transact(lambda connection: self._insert(connection, added, password_hash, entry))
         return added
 
     def _insert(self, connection: Connection, added: Account, password_hash: str, entry: AuditEntry) -> None:

@@ -174,11 +174,12 @@ def lock(connection: Connection, attempt: Attempt, now: datetime) -> Counts:
 
 
 def _select(attempt: Attempt) -> Select[Any]:
-    columns = login_attempt.c
-    pairs = [
-        and_(columns.login_digest == login, columns.address == address) for login, address in attempt.keys
-    ]
-    return select(login_attempt).where(or_(*pairs))
+    return select(login_attempt).where(or_(*(_is(key) for key in attempt.keys)))
+
+
+def _is(key: Key) -> ColumnElement[bool]:
+    login_digest, address = key
+    return and_(login_attempt.c.login_digest == login_digest, login_attempt.c.address == address)
 
 
 def _read(connection: Connection, query: Select[Any]) -> Counts:
