@@ -26,6 +26,7 @@ from uuid import UUID, uuid4
 from cardioserver.archive import durable
 from cardioserver.archive.errors import StorageFull, UploadIncomplete, UploadOffset, UploadUnknown, UuidReused
 from cardioserver.ecg.errors import InvalidField
+from cardioserver.protocol.errors import MalformedMessage
 from cardioserver.protocol.layout import parse, serialise
 from cardioserver.protocol.messages import UploadBegin
 
@@ -142,7 +143,10 @@ class Uploads:
             if len(data) < head.byte_count:
                 raise UploadIncomplete(str(exam_uuid), detail=len(data))
             message = self._path(exam_uuid, _BEGIN).read_bytes().partition(b"\n")[2]
-            return parse(UploadBegin, memoryview(message)), data
+            try:
+                return parse(UploadBegin, memoryview(message)), data
+            except (MalformedMessage, InvalidField):  # cut off by a power loss: the recorder begins anew
+                raise UploadUnknown(str(exam_uuid)) from None
 
     def discard(self, hcf_id: int, exam_uuid: UUID) -> None:
         """Forget an upload. One that is unknown, or another HCF's, is left alone."""
