@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cardioserver.protocol.messages import ErrorCode
+    from cardioserver.protocol.messages import Error, ErrorCode
 
 
 class ProtocolError(Exception):
@@ -42,6 +42,13 @@ class BrokenFrame(RemoteProtocolError):
         super().__init__(code, request_id)
         self.code = code
         self.request_id = request_id
+
+    @property
+    def message(self) -> Error:
+        """What to tell the peer."""
+        from cardioserver.protocol.texts import error_of  # noqa: PLC0415  the texts need these errors
+
+        return error_of(self)
 
     def __str__(self) -> str:
         return f"broken frame: {self.code.name}"

@@ -48,7 +48,7 @@ from cardioserver.protocol.wire import (
 Message = TypeVar("Message")
 
 ROOTS: dict[type, str] = {Exam: "exam", Patient: "patient", SignalFormat: "signal"}
-"""Values whose fields are named from here on wherever they stand: ``patient.sex``, not ``exam.patient.sex``."""
+"""Values whose fields are named from here on, wherever they stand: ``patient.sex``."""
 
 _INTEGERS: dict[type, dict[str, Any]] = {
     Exam: {"age_years": U16 | None, "archive_id": I64 | None},
@@ -165,7 +165,7 @@ class Structure:
         return f"{self._root}.{path}" if self._root else path
 
 
-def codec_of(annotation: Any) -> Codec:
+def codec_of(annotation: Any) -> Codec:  # noqa: PLR0911  one return a row of the table
     """The codec of an annotation of a message's field."""
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -188,7 +188,7 @@ def codec_of(annotation: Any) -> Codec:
 
 
 @cache
-def structure_of(kind: type[Any]) -> Structure:
+def structure_of(kind: Any) -> Structure:
     """The layout of a dataclass."""
     return Structure(kind)
 

@@ -16,7 +16,7 @@ from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import SignalFormat
-from cardioserver.protocol.wire import F64, I64, LongText, Raw, Sha256, Text, U8, U16, U32, U64
+from cardioserver.protocol.wire import I64, U8, U16, U32, U64, LongText, Raw, Sha256, Text
 
 
 class Role(IntEnum):
@@ -37,6 +37,7 @@ class Capability(IntFlag):
     RESUME = 1
     EVENTS = 2
     ORDERS = 4
+    ALL = 7  # of this version
 
 
 class EventKind(IntFlag):
@@ -603,9 +604,12 @@ class ErrorCode(IntEnum):
     TIMEOUT = 5
     TOO_MANY_CONNECTIONS = 6
     SHUTTING_DOWN = 7
+    BAD_HEADER = 8
+    DUPLICATE_REQUEST = 9
     UNKNOWN_MESSAGE = 100
     MALFORMED_MESSAGE = 101
     INVALID_FIELD = 102
+    UNEXPECTED_MESSAGE = 103
     HELLO_REQUIRED = 110
     LOGIN_REQUIRED = 111
     ALREADY_LOGGED_IN = 112
@@ -626,6 +630,11 @@ class ErrorCode(IntEnum):
     DATABASE_UNAVAILABLE = 151
     DAMAGED_EXAM = 152
     INTERNAL = 160
+
+    @classmethod
+    def _missing_(cls, value: object) -> ErrorCode | None:
+        """A code of a later server that does not close the connection is read as ``INTERNAL``."""
+        return cls.INTERNAL if isinstance(value, int) and value >= 100 else None
 
 
 @dataclass(frozen=True, slots=True)
