@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
 from enum import IntEnum, IntFlag
-from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -187,10 +186,15 @@ def codec_of(annotation: Any) -> Codec:  # noqa: PLR0911  one return a row of th
     raise TypeError(f"{annotation} has no layout")
 
 
-@cache
+_STRUCTURES: dict[Any, Structure] = {}
+
+
 def structure_of(kind: Any) -> Structure:
     """The layout of a dataclass."""
-    return Structure(kind)
+    structure = _STRUCTURES.get(kind)
+    if structure is None:
+        structure = _STRUCTURES[kind] = Structure(kind)
+    return structure
 
 
 def parse(message_type: type[Message], payload: Buffer) -> Message:
