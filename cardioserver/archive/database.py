@@ -12,7 +12,8 @@ from typing import TypeVar
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Insert, Table, func, select
+from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -166,6 +167,15 @@ def _translated() -> Iterator[None]:
         if translated is None:
             raise
         raise translated from error
+
+
+def insert_or_keep(connection: Connection, table: Table) -> Insert:
+    """An INSERT that leaves alone a row whose id or unique key is there already."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    # Not INSERT IGNORE: that would also swallow values that do not fit.
+    key = next(iter(table.primary_key))
+    return mysql.insert(table).on_duplicate_key_update({key.name: key})
 
 
 def migrate(database: Database) -> None:

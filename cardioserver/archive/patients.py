@@ -16,12 +16,32 @@ order) is weighed against what is known:
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.engine import Row
 
+from cardioserver.archive.database import insert_or_keep
 from cardioserver.archive.ids import IdGenerator
-from cardioserver.ecg.patient import Patient
+from cardioserver.archive.schema import patient as table
+from cardioserver.archive.searchkeys import digits_key, name_key, number_key
+from cardioserver.ecg.patient import Patient, Sex
+
+FIELDS = (
+    "sex", "birthday", "family_name", "personal_name", "patronymic",
+    "passport", "insurance", "snils", "address", "phone",
+)  # fmt: skip
+"""Fields of a description, beside the number. A false value means "not given"."""
+
+_KEY_OF = {"family_name": "family_key", "personal_name": "personal_key", "snils": "snils_key"}
+
+_locked_by_number = (
+    select(table)
+    .where(table.c.issuer_hcf_id == bindparam("issuer"), table.c.number_key == bindparam("key"))
+    .with_for_update()
+)
 
 
 def upsert(
@@ -47,4 +67,114 @@ def upsert(
         The patient whom the number names, even if merged into another one:
         :func:`cardioserver.archive.exams.insert` follows merges itself.
     """
-    raise NotImplementedError
+    described_at = described_at or datetime.now(UTC)
+    key = number_key(patient.number)
+    if key is None:
+        row = _new_row(ids, patient, issuer_hcf_id, described_at)
+        connection.execute(insert(table), row)
+        return int(row["patient_id"])
+    numbered = {"issuer": issuer_hcf_id, "key": key}
+    known = connection.execute(_locked_by_number, numbered).one_or_none()
+    if known is None:
+        row = _new_row(ids, patient, issuer_hcf_id, described_at)
+        connection.execute(insert_or_keep(connection, table), row)
+        known = connection.execute(_locked_by_number, numbered).one()
+    _learn(connection, known, patient, described_at)
+    return int(known.patient_id)
+
+
+def _new_row(
+    ids: IdGenerator, patient: Patient, issuer_hcf_id: int, described_at: datetime
+) -> dict[str, Any]:
+    return {
+        "patient_id": ids.next(),
+        "issuer_hcf_id": issuer_hcf_id,
+        "number": patient.number,
+        "number_key": number_key(patient.number),
+        "described_at": described_at,
+        "created_at": datetime.now(UTC),
+        **{field: getattr(patient, field) for field in FIELDS},
+        **_keys(patient),
+    }
+
+
+def _keys(patient: Patient) -> dict[str, str]:
+    return {
+        "family_key": name_key(patient.family_name),
+        "personal_key": name_key(patient.personal_name),
+        "snils_key": digits_key(patient.snils),
+    }
+
+
+def _learn(connection: Connection, known: Row[Any], patient: Patient, described_at: datetime) -> None:
+    if _is_somebody_else(known, patient):
+        changes: dict[str, Any] = {"conflict_at": datetime.now(UTC)}
+    else:
+        changes = _changes(known, patient, newer=described_at >= known.described_at)
+        if described_at > known.described_at:
+            changes["described_at"] = described_at
+    if changes:
+        connection.execute(update(table).where(table.c.patient_id == known.patient_id).values(changes))
+
+
+def _changes(known: Row[Any], patient: Patient, *, newer: bool) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for field in FIELDS:
+        value, before = getattr(patient, field), getattr(known, field)
+        if value and value != before and (newer or not before):
+            changes[field] = value
+    keys = _keys(patient)
+    return changes | {key: keys[key] for field, key in _KEY_OF.items() if field in changes}
+
+
+def _is_somebody_else(known: Row[Any], patient: Patient) -> bool:
+    family_key = name_key(patient.family_name)
+    return bool(
+        family_key
+        and known.family_key
+        and family_key != known.family_key
+        and patient.birthday
+        and known.birthday
+        and patient.birthday != known.birthday
+    )
+
+
+def from_row(row: Row[Any]) -> Patient:
+    """The description in a row that has all columns of the table."""
+    return Patient(
+        number=row.number,
+        sex=Sex(row.sex),
+        birthday=row.birthday,
+        family_name=row.family_name,
+        personal_name=row.personal_name,
+        patronymic=row.patronymic,
+        passport=row.passport,
+        insurance=row.insurance,
+        snils=row.snils,
+        address=row.address,
+        phone=row.phone,
+    )
+
+
+def with_number(connection: Connection, key: str) -> frozenset[int]:
+    """Whom a number's key leads to, at all issuers, merges followed."""
+    named = connection.scalars(select(table.c.patient_id).where(table.c.number_key == key))
+    return frozenset(roots(connection, named).values())
+
+
+def roots(connection: Connection, patient_ids: Iterable[int], *, lock: bool = False) -> dict[int, int]:
+    """Whom each of the patients is after all merges.
+
+    With *lock* these stay as they are until the transaction ends.
+    """
+    found = {patient_id: patient_id for patient_id in patient_ids}
+    unknown = set(found.values())
+    columns = (table.c.patient_id, table.c.merged_into_id)
+    while unknown:
+        query = select(*columns).where(table.c.patient_id.in_(sorted(unknown))).order_by(table.c.patient_id)
+        # Not "where merged_into_id is not null": MariaDB does not keep the locks of rows that do not match.
+        rows = connection.execute(query.with_for_update() if lock else query)
+        merged = {row.patient_id: row.merged_into_id for row in rows if row.merged_into_id is not None}
+        found = {patient_id: merged.get(root, root) for patient_id, root in found.items()}
+        unknown = set(merged.values())
+    return found

@@ -7,7 +7,7 @@ orders, events, deliveries, the audit journal. Conventions:
 - Every time is :class:`~cardioserver.archive.columns.UtcTime`: microseconds since 1970 in UTC. Where
   the recorder's own clock matters, a ``…_offset`` column beside it holds minutes east of UTC.
 - Text compares by code point (``utf8mb4_bin`` on MariaDB, ``BINARY`` on SQLite). What people search
-  in any letter case has a ``…_key`` column beside it (:func:`cardioserver.archive.patients.search_key`).
+  in any letter case has a ``…_key`` column beside it (:mod:`cardioserver.archive.searchkeys`).
 - Migrations in :mod:`cardioserver.archive.migrations` build these tables; the tests compare the two.
 """
 
@@ -151,7 +151,7 @@ patient = _table(
     _id("patient_id"),
     _reference("issuer_hcf_id", "hcf.hcf_id"),
     _text("number"),
-    Column("number_key", String(NAME), nullable=True),  # NULL without a number: never equal to another
+    Column("number_key", String(3 * NAME), nullable=True),  # NULL without a number: equal to no other
     _small("sex"),
     Column("birthday", Date, nullable=True),
     _text("family_name"),
@@ -173,7 +173,6 @@ patient = _table(
     Index(None, "number_key"),
     Index(None, "issuer_hcf_id", "family_key", "personal_key"),
     Index(None, "issuer_hcf_id", "personal_key", "family_key"),
-    Index(None, "issuer_hcf_id", "birthday"),
     Index(None, "family_key", "personal_key"),
     Index(None, "personal_key", "family_key"),
     Index(None, "birthday"),
@@ -251,7 +250,7 @@ consultation = _table(
     _time("started_at"),  # the exam's, so that a list needs no sort
     _text("comment", 1000),
     UniqueConstraint("exam_id", "to_hcf_id"),
-    Index(None, "to_hcf_id", "started_at"),
+    Index(None, "to_hcf_id", "started_at", "exam_id"),
 )
 """Exams sent to another HCF."""
 

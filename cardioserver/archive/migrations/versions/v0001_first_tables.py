@@ -160,7 +160,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         sa.Column("patient_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("issuer_hcf_id", _BIG, nullable=False),
         sa.Column("number", sa.String(length=100), nullable=False),
-        sa.Column("number_key", sa.String(length=100), nullable=True),
+        sa.Column("number_key", sa.String(length=300), nullable=True),
         sa.Column("sex", sa.SmallInteger(), nullable=False),
         sa.Column("birthday", sa.Date(), nullable=True),
         sa.Column("family_name", sa.String(length=100), nullable=False),
@@ -185,7 +185,6 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
     )
     op.create_index("ix_patient_birthday", "patient", ["birthday"])
     op.create_index("ix_patient_family_key_personal_key", "patient", ["family_key", "personal_key"])
-    op.create_index("ix_patient_issuer_hcf_id_birthday", "patient", ["issuer_hcf_id", "birthday"])
     op.create_index(
         "ix_patient_issuer_hcf_id_family_key_personal_key",
         "patient",
@@ -339,7 +338,9 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         sa.UniqueConstraint("consultation_uuid", name="uq_consultation_consultation_uuid"),
         sa.UniqueConstraint("exam_id", "to_hcf_id", name="uq_consultation_exam_id_to_hcf_id"),
     )
-    op.create_index("ix_consultation_to_hcf_id_started_at", "consultation", ["to_hcf_id", "started_at"])
+    op.create_index(
+        "ix_consultation_to_hcf_id_started_at_exam_id", "consultation", ["to_hcf_id", "started_at", "exam_id"]
+    )
     _create_table(
         "exam_metadata",
         sa.Column("exam_id", _BIG, autoincrement=False, nullable=False),
