@@ -45,6 +45,10 @@ TEXTS: dict[ErrorCode, tuple[str, str]] = {
         "A request used the number of one not yet answered; this is a fault of the program that sent it.",
         "Запрос повторяет номер ещё не отвеченного; это ошибка отправившей программы.",
     ),
+    ErrorCode.SESSION_ENDED: (
+        "The account was disabled or its password changed; connect and log in again.",
+        "Учётная запись отключена или её пароль изменён; подключитесь и войдите снова.",
+    ),
     ErrorCode.UNKNOWN_MESSAGE: (
         "The server does not know this message; update the server or do without.",
         "Сервер не знает такого сообщения; обновите сервер или обойдитесь без него.",

@@ -70,6 +70,10 @@ class ByteBudget:
         self._line.append((size, granted))
         return False
 
+    def force(self, size: int) -> None:
+        """Take *size* bytes even beyond the budget: what has arrived cannot be sent back."""
+        self.used += size
+
     def cancel(self, granted: Callable[[], None]) -> None:
         """Leave the line."""
         self._line = deque(entry for entry in self._line if entry[1] != granted)

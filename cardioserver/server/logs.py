@@ -82,7 +82,7 @@ class Log:
         """Somebody should look at it one day."""
         self._write(logging.WARNING, event, fields)
 
-    def error(self, event: str, error: BaseException | None = None, **fields: object) -> None:
+    def error(self, event: str, *, error: BaseException | None = None, **fields: object) -> None:
         """Somebody should look at it now."""
         self._write(logging.ERROR, event, fields, error)
 

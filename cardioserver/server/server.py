@@ -1,0 +1,176 @@
+"""One server, from listening to drained."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cardioserver.archive.authenticator import Authenticator
+from cardioserver.archive.database import Database
+from cardioserver.archive.ingest import Ingest
+from cardioserver.server.desk import Desk, Identity, Pools
+from cardioserver.server.listener import Listener
+from cardioserver.server.logs import Log
+from cardioserver.server.metrics import Metrics
+from cardioserver.server.monitoring import Health, Monitoring
+from cardioserver.server.pools import Pool
+from cardioserver.server.pushes import Pushes
+from cardioserver.server.resources import Resources
+from cardioserver.server.tls import Certificates
+from cardioserver.settings import Config
+
+if TYPE_CHECKING:
+    from cardioserver.archive.archive import Archive
+
+log = Log(__name__)
+
+PASSWORD_THREADS = 4
+"""Most of them wait: :mod:`cardioserver.archive.passwords` bounds how many compute at once."""
+
+UPLOAD_THREADS = 4
+MOST_LOGINS_WAITING = 4000
+"""All recorders of a region, after an outage: each waits its turn and none is turned away."""
+
+MOST_REQUESTS_WAITING = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the server offers its clients."""
+
+    archive: Archive
+    ingest: Ingest
+    authenticator: Authenticator
+    database: Database
+    bank_path: Path
+
+
+class Server:
+    """Listens and serves; built and used in one running event loop.
+
+    Parameters
+    ----------
+    server_id
+        As sent to clients.
+    certificates
+        For TLS, or ``None``.
+    """
+
+    def __init__(
+        self, config: Config, services: Services, server_id: int, certificates: Certificates | None = None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._config = config
+        self._services = services
+        self._draining = False
+        self.metrics = Metrics()
+        self._resources = Resources(loop, config.limits, self.metrics)
+        self._pools = Pools(
+            passwords=Pool(loop, "password", PASSWORD_THREADS, MOST_LOGINS_WAITING),
+            reads=Pool(loop, "read", config.database.pool_size, MOST_REQUESTS_WAITING),
+            uploads=Pool(loop, "upload", UPLOAD_THREADS, MOST_REQUESTS_WAITING),
+        )
+        self._pushes = Pushes(loop, services.database, self._pools.reads, services.authenticator.still_valid)
+        desk = Desk(
+            loop,
+            identity=Identity(
+                server_id, config.server.server_type, config.server.update_url, self._resources.limits()
+            ),
+            archive=services.archive,
+            ingest=services.ingest,
+            authenticator=services.authenticator,
+            pushes=self._pushes,
+            pools=self._pools,
+            metrics=self.metrics,
+        )
+        self._listener = Listener(self._resources, desk, certificates)
+        self._monitoring: Monitoring | None = None
+        self._show_gauges()
+
+    async def start(self) -> tuple[int, int]:
+        """Listen; returns the protocol's port and the monitoring's (0: none).
+
+        Raises
+        ------
+        OSError
+            An address cannot be listened on.
+        """
+        monitoring = self._config.monitoring
+        if monitoring.enabled:
+            port = self._config.monitoring_port
+            self._monitoring = Monitoring(monitoring.host, port, self.metrics, self.health)
+        try:
+            port = await self._listener.listen(self._config.server.host, self._config.server.port)
+        except OSError:
+            if self._monitoring is not None:
+                self._monitoring.close()
+            raise
+        if self._monitoring is None:
+            return port, 0
+        self._monitoring.start()
+        return port, self._monitoring.port
+
+    def reload_certificates(self) -> None:
+        """Read the TLS certificate again for new connections."""
+        self._listener.reload_certificates()
+
+    async def stop(self, seconds: float) -> None:
+        """Drain: accept no more, finish the requests in flight, tell the clients.
+
+        Parameters
+        ----------
+        seconds
+            After that, what is unfinished is cut.
+        """
+        self._draining = True
+        await self._listener.drain(seconds)
+        self._pushes.stop()
+        await asyncio.to_thread(self._pools.close)
+        if self._monitoring is not None:
+            await asyncio.to_thread(self._monitoring.close)
+
+    def health(self) -> Health:
+        """For ``/healthz``; thread-safe. A database outage is told, but stops no upload: still healthy."""
+        services = self._services
+        database = services.database.is_available()
+        details: dict[str, Any] = {
+            "status": "draining" if self._draining else "ok" if database else "degraded",
+            "database": database,
+            "connections": self._resources.admission.count,
+            "exams_waiting_for_database": services.ingest.queued,
+            "bank_free_bytes": shutil.disk_usage(services.bank_path).free,
+        }
+        return Health(not self._draining, details)
+
+    def _show_gauges(self) -> None:
+        resources, pools, metrics = self._resources, self._pools, self.metrics
+        metrics.gauge("cardioserver_connections", "Connections.", lambda: resources.admission.count)
+        metrics.gauge("cardioserver_subscribers", "Sessions that subscribed.", lambda: self._pushes.count)
+        metrics.gauge(
+            "cardioserver_upload_bytes_in_flight",
+            "Bytes of frames received or being stored.",
+            lambda: resources.uploads.used,
+        )
+        metrics.gauge(
+            "cardioserver_uploads_waiting",
+            "Connections that wait for room for a frame.",
+            lambda: resources.uploads.waiting,
+        )
+        metrics.gauge(
+            "cardioserver_exams_waiting_for_database",
+            "Exams durable in the bank, not yet in the database.",
+            lambda: self._services.ingest.queued,
+        )
+        metrics.table(
+            "cardioserver_queue_depth",
+            "Calls in thread pools, running and waiting.",
+            "pool",
+            lambda: [
+                ("password", pools.passwords.depth),
+                ("read", pools.reads.depth),
+                ("upload", pools.uploads.depth),
+            ],
+        )

@@ -1,0 +1,418 @@
+"""One connection: bytes in and out, flow control, deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, cast
+
+from cardioserver.archive.access import Actor
+from cardioserver.protocol.connection import Rejected, Request, ServerConnection
+from cardioserver.protocol.errors import BrokenFrame, LocalProtocolError
+from cardioserver.protocol.messages import Error, ErrorCode, Event
+from cardioserver.protocol.texts import error_message
+from cardioserver.server.errors import error_of
+from cardioserver.server.frame import Frame
+from cardioserver.server.lane import Lane
+from cardioserver.server.logs import Log
+from cardioserver.server.resources import Resources
+from cardioserver.server.wheel import NEVER
+
+log = Log(__name__)
+
+LINGER_SECONDS = 2.0
+"""How long a peer that was told why may take to read it."""
+
+# Reasons not to read from the peer, as bits: this is asked for every frame.
+_TOO_MANY, _WRITE_FULL, _NO_BUDGET, _LEAVING, _SCARCE = 1, 2, 4, 8, 16
+
+Buffers = Sequence[bytes | bytearray | memoryview]
+
+
+class Pending:
+    """A request without its reply."""
+
+    __slots__ = ("charged", "request_id", "request_type", "since")
+
+    def __init__(self, request_id: int, request_type: type, since: float, charged: int) -> None:
+        self.request_id = request_id
+        self.request_type = request_type
+        self.since = since
+        self.charged = charged  # bytes of the upload budget
+
+
+class Desk(Protocol):
+    """Who answers requests; see :mod:`cardioserver.server.desk`."""
+
+    def take(self, session: Session, pending: Pending, message: Any) -> None:
+        """Answer, now or later, with exactly one ``session.reply…`` or ``session.fail``."""
+
+    def forget(self, session: Session) -> None:
+        """The connection has ended."""
+
+
+class Session(asyncio.BufferedProtocol):
+    """One connection of a peer.
+
+    Runs in the event loop only. Reading stops while the peer has too many requests without a reply,
+    while it does not read its replies, or while the upload budget of all connections is used up.
+
+    Attributes
+    ----------
+    actor
+        Who has logged in, or ``None``.
+    uploads, signals
+        For the desk: requests that have to be done one after another.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_desk",
+        "_frame",
+        "_heard",
+        "_in_flight",
+        "_last_words",
+        "_leave_by",
+        "_opened",
+        "_pumping",
+        "_reading",
+        "_resources",
+        "_stream",
+        "_write_left",
+        "_write_since",
+        "actor",
+        "address",
+        "connection",
+        "signals",
+        "transport",
+        "uploads",
+        "wheel_slot",
+    )
+
+    def __init__(self, resources: Resources, desk: Desk, address: str) -> None:
+        now = resources.loop.time()
+        self._resources = resources
+        self._desk = desk
+        self.address = address
+        self.connection = ServerConnection(resources.limits())
+        self.transport: asyncio.Transport | None = None
+        self.actor: Actor | None = None
+        self.uploads: Lane | None = None
+        self.signals: Lane | None = None
+        self.wheel_slot = 0
+        self._blocked = 0
+        self._pumping = False
+        self._reading = True
+        self._in_flight = 0
+        self._stream: _Stream | None = None
+        self._last_words: Error | None = None
+        self._leave_by = NEVER
+        self._opened = self._heard = now
+        self._frame = Frame(self.connection, resources.uploads, self._granted)
+        self._write_since = NEVER
+        self._write_left = 0
+
+    # ---------------------------------------------------------------- called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._blocked & _LEAVING:
+            return  # lost during the TLS handshake
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=self._resources.settings.write_bytes)
+        self._resources.enter(self)
+        self._resources.wheel.put(self, self._deadline())
+        self._pump()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._resources.inlet[: self._frame.room()]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._heard = self._resources.loop.time()
+        if self._last_words is not None:
+            return  # the peer is on its way out: what it still says is thrown away
+        self._resources.metrics.received.inc(nbytes)
+        self.connection.receive_data(self._resources.inlet[:nbytes])
+        if self.transport is not None:
+            self._pump()
+
+    def eof_received(self) -> bool:
+        if self._in_flight and not self._over_tls():
+            self._blocked |= _LEAVING  # it shut down its side only: finish what it asked for
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        self._blocked |= _WRITE_FULL
+        self._write_since = self._resources.loop.time()
+        self._write_left = self._unwritten()
+        self._set_reading()
+        self._resources.wheel.put(self, self._deadline())
+
+    def resume_writing(self) -> None:
+        self._blocked &= ~_WRITE_FULL
+        self._write_since = NEVER
+        self._send_parts()
+        self._pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        resources = self._resources
+        self._blocked |= _LEAVING
+        self._frame.drop()
+        self.transport = None
+        self._send_parts()
+        resources.leave(self)
+        self._desk.forget(self)
+
+    # ---------------------------------------------------------------- called by the desk
+
+    @property
+    def closing(self) -> bool:
+        """Whether replies no longer reach the peer."""
+        return self.transport is None or self._leave_by != NEVER or self.transport.is_closing()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the peer reads what it is sent."""
+        return not self.closing and not self._blocked & (_WRITE_FULL | _LEAVING)
+
+    def reply(self, pending: Pending, message: Any) -> None:
+        """Answer a request."""
+        if not self.closing:
+            try:
+                self._write(self.connection.send_reply(pending.request_id, message))
+            except LocalProtocolError as error:
+                self.fail(pending, error)
+                return
+        self._finish(pending)
+
+    def reply_in_parts(self, pending: Pending, parts: Iterator[Any], done: Callable[[], None]) -> None:
+        """Answer a request with several messages, each built when the peer has read the last.
+
+        One such reply at a time; *done* tells that it is sent, or never will be.
+        """
+        self._stream = _Stream(pending, self._frames(pending.request_id, parts), done)
+        self._send_parts()
+
+    def fail(self, pending: Pending, error: BaseException) -> None:
+        """Answer a request with an error."""
+        answer = error_of(error)
+        if answer.code is ErrorCode.INTERNAL:
+            log.error(
+                "request failed", error=error, request=pending.request_type.__name__, address=self.address
+            )
+        self._resources.metrics.failed(answer.code.name)
+        if not self.closing:
+            self._write(self.connection.send_error(pending.request_id, answer))
+        self._finish(pending)
+
+    def push(self, event: Event) -> None:
+        """Send an event unasked; only while :attr:`writable`."""
+        self._write(self.connection.send_push(event))
+        self._resources.metrics.pushes.inc()
+
+    def leave(self, code: ErrorCode) -> None:
+        """End the connection once its requests are answered."""
+        self._blocked |= _LEAVING
+        if self._in_flight:
+            self._last_words = error_message(code)
+            self._set_reading()
+        else:
+            self.cut(error_message(code))
+
+    def cut(self, error: Error | None) -> None:
+        """End the connection at once, telling the peer why."""
+        transport = self.transport
+        if transport is None or self._leave_by != NEVER:
+            return
+        self._blocked |= _LEAVING
+        self._last_words = error or error_message(ErrorCode.SHUTTING_DOWN)
+        self._frame.drop()
+        if error is not None:
+            self._resources.metrics.refused(error.code.name)
+            self._write(self.connection.send_error(0, error))
+        self._leave_by = self._resources.loop.time() + LINGER_SECONDS
+        self._resources.wheel.put(self, self._leave_by)
+        if transport.can_write_eof() and not self._over_tls():
+            # Closing with unread bytes would reset the connection and take the last words with it.
+            transport.write_eof()
+            self._set_reading()
+        else:
+            transport.close()
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    # ---------------------------------------------------------------- deadlines
+
+    def on_deadline(self, now: float) -> float:
+        """Called by the wheel."""
+        if self._leave_by <= now:
+            self.abort()
+            return NEVER
+        if self._leave_by == NEVER and self._deadline() <= now and not self._progressed(now):
+            self.cut(error_message(ErrorCode.TIMEOUT))
+            return NEVER
+        return self._deadline()
+
+    def _deadline(self) -> float:
+        """When this peer has taken too long, as things stand."""
+        settings = self._resources.settings
+        if self._leave_by != NEVER:
+            return self._leave_by
+        stall = settings.stall_seconds
+        if self._write_since != NEVER:
+            return self._write_since + stall
+        if self._blocked or self._in_flight:
+            return self._resources.loop.time() + stall
+        if self._frame.begun:
+            return self._frame.deadline(settings)
+        return self._silence_deadline()
+
+    def _silence_deadline(self) -> float:
+        settings = self._resources.settings
+        if self.actor is not None:
+            return self._heard + settings.idle_seconds
+        login_seconds = settings.login_seconds if self.connection.greeted else 0
+        return self._opened + settings.hello_seconds + login_seconds
+
+    def _progressed(self, now: float) -> bool:
+        """Whether a peer that reads slowly reads fast enough; begins the next span of grace."""
+        if self._write_since == NEVER:
+            return False
+        settings = self._resources.settings
+        left = self._unwritten()
+        enough = self._write_left - left >= settings.stall_seconds * settings.bytes_per_second
+        self._write_since, self._write_left = now, left
+        return enough
+
+    # ---------------------------------------------------------------- reading
+
+    def _pump(self) -> None:
+        """Take the requests that have arrived, as long as nothing forbids it."""
+        if self._pumping:
+            return  # a request was answered while being taken: the loop below goes on
+        self._pumping = True
+        try:
+            while not self._blocked:
+                if self._in_flight and self._resources.uploads.exhausted:
+                    self._blocked |= _SCARCE  # one small request each is all there is room for
+                    break
+                event = self.connection.next_event()
+                if event is None:
+                    self._watch_frame()
+                    break
+                self._take(event)
+        except BrokenFrame as error:
+            self.cut(error.message)
+        finally:
+            self._pumping = False
+        self._set_reading()
+
+    def _take(self, event: Request | Rejected) -> None:
+        charged = self._frame.finish(event.size)
+        if isinstance(event, Rejected):
+            self._resources.uploads.give(charged)
+            self._resources.metrics.failed(event.error.code.name)
+            self._write(event.reply)
+            return
+        pending = Pending(event.request_id, type(event.message), self._heard, charged)
+        self._in_flight += 1
+        if self._in_flight >= self._resources.settings.requests_in_flight:
+            self._blocked |= _TOO_MANY
+        self._desk.take(self, pending, event.message)
+
+    def _watch_frame(self) -> None:
+        begun = self._frame.begun
+        self._frame.watch(self._heard)
+        if self._frame.waiting:
+            self._blocked |= _NO_BUDGET
+        if self._frame.begun and not begun:
+            self._resources.wheel.put(self, self._deadline())
+
+    def _granted(self) -> None:
+        """The budget has room for the frame that waited."""
+        self._blocked &= ~_NO_BUDGET
+        self._set_reading()
+
+    def _set_reading(self) -> None:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        reading = not self._blocked or self._last_words is not None
+        if reading is not self._reading:
+            self._reading = reading
+            if reading:
+                self._heard = self._resources.loop.time()
+                self._frame.resume(self._heard)
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    # ---------------------------------------------------------------- writing
+
+    def _write(self, buffers: Buffers) -> None:
+        transport = self.transport
+        if transport is None:
+            return
+        self._resources.metrics.sent.inc(sum(map(len, buffers)))
+        transport.writelines(buffers)
+
+    def _frames(self, request_id: int, parts: Iterator[Any]) -> Iterator[Buffers]:
+        last = next(parts)
+        for part in parts:
+            yield self.connection.send_reply(request_id, last, more=True)
+            last = part
+        yield self.connection.send_reply(request_id, last)
+
+    def _send_parts(self) -> None:
+        """Send parts of a long reply while the peer reads them."""
+        stream = self._stream
+        if stream is None:
+            return
+        while not self.closing:
+            if self._blocked & _WRITE_FULL:
+                return
+            buffers = next(stream.frames, None)
+            if buffers is None:
+                break
+            self._write(buffers)
+        self._stream = None
+        self._finish(stream.pending)
+        stream.done()
+
+    def _finish(self, pending: Pending) -> None:
+        self._settle(pending)
+        self._resources.metrics.answered(pending.request_type, self._resources.loop.time() - pending.since)
+        self._in_flight -= 1
+        self._blocked &= ~(_TOO_MANY | _SCARCE)
+        if self._in_flight == 0 and self._blocked & _LEAVING:
+            self._finish_leaving()
+        elif not self._blocked:
+            self._pump()
+
+    def _finish_leaving(self) -> None:
+        if self._last_words is not None:
+            self.cut(self._last_words)
+        elif self.transport is not None:
+            self.transport.close()
+
+    def _settle(self, pending: Pending) -> None:
+        charged, pending.charged = pending.charged, 0
+        if charged:
+            self._resources.uploads.give(charged)
+
+    def _unwritten(self) -> int:
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
+    def _over_tls(self) -> bool:
+        return self.transport is not None and self.transport.get_extra_info("sslcontext") is not None
+
+
+class _Stream(NamedTuple):
+    """A reply in parts."""
+
+    pending: Pending
+    frames: Iterator[Buffers]
+    done: Callable[[], None]
