@@ -62,10 +62,10 @@ def exam_record(
     ids: IdGenerator, facility: Facility, patient: Patient = PATIENT, **changes: Any
 ) -> ExamRecord:
     """An exam as ingest has it; *changes* are of its :class:`Exam`."""
-    exam = Exam(
-        uuid.uuid4(), patient, START, START + timedelta(seconds=10), archive_id=facility.archive.archive_id
-    )
-    exam = replace(exam, **changes)
+    started_at = changes.pop("started_at", START)
+    ended_at = changes.pop("ended_at", started_at + timedelta(seconds=10))
+    changes = {"archive_id": facility.archive.archive_id} | changes
+    exam = Exam(uuid.uuid4(), patient, started_at, ended_at, **changes)
     return ExamRecord(
         exam_id=ids.next(),
         exam=exam,
