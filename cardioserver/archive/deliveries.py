@@ -111,7 +111,7 @@ def count_deliveries(connection: Connection) -> dict[tuple[str, DeliveryStatus],
     query = select(delivery.c.exporter, delivery.c.status, func.count())
     query = query.where(delivery.c.status.in_(int(status) for status in UNFINISHED))
     rows = connection.execute(query.group_by(delivery.c.exporter, delivery.c.status))
-    return {(exporter, DeliveryStatus(status)): count for exporter, status, count in rows.tuples()}
+    return {(exporter, DeliveryStatus(status)): count for exporter, status, count in rows}
 
 
 def retry(connection: Connection, wanted: DeliveryFilter, clock: Clock = database_time) -> int:

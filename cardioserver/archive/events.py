@@ -21,6 +21,7 @@ from sqlalchemy.engine import Row
 
 from cardioserver.archive import access
 from cardioserver.archive.access import Actor, Audience
+from cardioserver.archive.clock import Clock, database_time
 from cardioserver.archive.deliveries import FORGET_AT_ONCE, UNFINISHED, DeliveryStatus
 from cardioserver.archive.schema import consultation, counter, delivery, event, exam
 from cardioserver.protocol.messages import Event, EventKind
@@ -56,7 +57,10 @@ def record_event(connection: Connection, event: Event, subscriptions: Iterable[S
 
 
 def record_events(
-    connection: Connection, events: Sequence[Event], subscriptions: Iterable[Subscription]
+    connection: Connection,
+    events: Sequence[Event],
+    subscriptions: Iterable[Subscription],
+    clock: Clock = database_time,
 ) -> tuple[Event, ...]:
     """Write events and one delivery for each exporter that wants one, in the caller's transaction.
 
@@ -82,8 +86,9 @@ def record_events(
     connection.execute(insert(event), [_event_row(e) for e in recorded])
     if owed:
         first += len(events)
+        due = {"next_attempt_at": clock(connection)}  # an event's own time may be of a clock that runs ahead
         rows = [
-            _delivery_row(first + number, recorded[index], exporter)
+            _delivery_row(first + number, recorded[index], exporter) | due
             for number, (index, exporter) in enumerate(owed)
         ]
         connection.execute(insert(delivery), rows)
@@ -123,7 +128,6 @@ def _delivery_row(delivery_id: int, e: Event, exporter: str) -> dict[str, object
         "exporter": exporter,
         "status": int(DeliveryStatus.WAITING),
         "attempts": 0,
-        "next_attempt_at": e.created_at,
         "lease_owner": "",
         "last_error": "",
     }
@@ -155,7 +159,7 @@ def announcements_after(connection: Connection, after_id: int, limit: int) -> tu
     consulted: dict[int, set[int]] = {}
     if exam_ids:
         recorder = select(exam.c.exam_id, exam.c.recorder_account_id).where(exam.c.exam_id.in_(exam_ids))
-        recorders = dict(connection.execute(recorder).tuples())
+        recorders = {row.exam_id: row.recorder_account_id for row in connection.execute(recorder)}
         sent = select(consultation.c.exam_id, consultation.c.to_hcf_id)
         for exam_id, hcf_id in connection.execute(sent.where(consultation.c.exam_id.in_(exam_ids))):
             consulted.setdefault(exam_id, set()).add(hcf_id)

@@ -15,6 +15,9 @@ from cardioserver.archive.deliveries import UNFINISHED, Delivery, DeliveryStatus
 from cardioserver.archive.schema import delivery
 
 
+MAX_DOUBLINGS = 30  # beyond any cap; a timedelta ends at 2**46 seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to wait before the next attempt.
@@ -32,7 +35,7 @@ class Backoff:
 
     def wait(self, attempts: int, rng: random.Random) -> timedelta:
         """Time from the failure of attempt number *attempts* (from 1) to the next one."""
-        doublings = min(attempts - 1, 62)  # as floats go on, but not for ever
+        doublings = min(attempts - 1, MAX_DOUBLINGS)
         return min(self.cap, self.base * 2.0**doublings) * rng.random()
 
 

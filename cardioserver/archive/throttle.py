@@ -40,6 +40,7 @@ FORGET_STRANGERS = timedelta(days=2)
 """Age of counts without a success that nothing remains of."""
 
 MEMORY_ENTRIES = 100_000
+MAX_DOUBLINGS = 30  # beyond any cap; a timedelta ends at 2**46 seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Limit:
         excess = attempts.failures - self.free
         if excess <= 0 or attempts.failed_at is None:
             return timedelta()
-        pause = min(self.cap, self.first * 2.0 ** min(excess - 1, 62))
+        pause = min(self.cap, self.first * 2.0 ** min(excess - 1, MAX_DOUBLINGS))
         return max(timedelta(), min(attempts.failed_at + pause - now, pause))
 
 
