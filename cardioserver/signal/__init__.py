@@ -1,0 +1,1 @@
+"""What an ECG's samples mean: filters, beats, waves, measurements. Pure functions of arrays."""

@@ -1,0 +1,171 @@
+"""The mains filter, ``daplf``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from cardioserver.signal.smoothing import smooth
+
+Signal = npt.NDArray[np.float64]
+Complex = npt.NDArray[np.complex128]
+
+MAX_DRIFT_HZ = 1.5  # EN 50160 allows 50 Hz ± 1 Hz; generators drift further
+HARMONICS = 5
+NYQUIST_SHARE = 0.49  # lines above are left to the recorder's anti-aliasing filter
+TRACKING_HZ = 0.6  # how fast the mains frequency may wander
+AMPLITUDE_HZ = 0.5  # how fast the amplitude of the mains in a lead may change
+OUTLIER = 3.0  # times the typical misfit; beyond lies a QRS
+ROUNDS = 2
+LOCAL_DEGREE = 3  # of the polynomial that stands for the ECG within three mains periods
+CHANCE = 3.0  # how often the power of chance a line must have to be taken for mains
+LASTING = 4  # blocks; the windows of nearer ones overlap, so noise looks alike in them
+LASTING_SHARE = 0.1
+
+
+def remove_mains(samples: Signal, rate: float, mains: float) -> Signal:
+    """*samples* without the mains and its harmonics.
+
+    Sines of slowly changing amplitude, phase and frequency are fitted to all leads together and taken
+    away; nothing else at these frequencies is touched, so the QRS does not ring. Where the sines do not
+    fit (in the QRS) they are bridged from both sides: the subtraction procedure (C. Levkov et al.,
+    "Removal of power-line interference from the ECG: a review of the subtraction procedure", BioMed. Eng.
+    OnLine 4:50, 2005) with robust least squares in place of its threshold. The frequency comes from the
+    phase advance between blocks of one mains period, weighted by the power of the mains in each lead.
+
+    Parameters
+    ----------
+    samples
+        µV, shape ``(leads, samples)``, without gaps.
+    rate
+        Hz.
+    mains
+        Nominal mains frequency, 50 or 60 Hz.
+
+    Returns
+    -------
+    array
+        µV, same shape. Records shorter than a quarter of a second come back as they are.
+    """
+    rows, count = samples.shape
+    block = math.ceil(rate / mains)
+    if count < max(12 * block, 0.25 * rate):
+        return samples.copy()
+    orders = np.arange(1, HARMONICS + 1)
+    orders = orders[orders * mains < NYQUIST_SHARE * rate]
+    omega: Signal = 2 * math.pi * mains / rate * orders.astype(np.float64)
+    blocks = -(-count // block)
+    padded = np.empty((rows, blocks * block))
+    padded[:, :count] = samples
+    padded[:, count:] = samples[:, -1:]
+    centre_phase = np.arange(blocks)[:, None, None] * block * omega
+    lines = _local_lines(padded.reshape(rows, blocks, block), omega) * np.exp(-1j * centre_phase)
+    inside = np.zeros(blocks)
+    inside[1 : count // block - 1] = 1
+
+    cutoff = AMPLITUDE_HZ * block / rate
+    weights = inside
+    turn = np.zeros(blocks)
+    first = np.ascontiguousarray(lines[:, :, 0])
+    for _ in range(ROUNDS):
+        turn = _follow(first, weights, turn, rate / block)
+        steady = first * np.exp(-1j * turn)[:, None]
+        weights = _trust(steady - smooth(steady, weights, cutoff), inside)
+    turns = np.exp(1j * turn[:, None, None] * orders)
+    steady = lines * turns.conj()
+    kept = _lasting(steady, weights)
+    present = np.flatnonzero(kept.any(axis=0))
+    if not len(present):
+        return samples.copy()
+    course = np.zeros_like(steady)
+    course[:, kept] = _course(steady[:, kept], weights, cutoff)
+    local = course[:, :, present] * (turns * np.exp(1j * centre_phase))[:, :, present]
+    return np.subtract(samples, _waves(local, omega[present], block)[:, :count])
+
+
+def _local_lines(blocks: Signal, omega: Signal) -> Complex:
+    """Complex amplitudes of the frequencies around each block, shape ``(blocks, leads, lines)``.
+
+    Least squares over three blocks under a Hann window; a polynomial takes up the ECG. The sine is
+    ``Re(amplitude * exp(iω(t - centre)))``. First and last block are copies of their neighbours.
+    """
+    rows, count, block = blocks.shape
+    time = np.arange(3 * block) - (3 * block - 1) / 2
+    window = np.sqrt(0.5 + 0.5 * np.cos(2 * math.pi * time / (3 * block + 1)))
+    polynomial = (time / time[-1])[:, None] ** np.arange(LOCAL_DEGREE + 1)
+    angle = np.outer(time, omega)
+    design = np.hstack([np.cos(angle), -np.sin(angle), polynomial])
+    solver = np.linalg.pinv(design * window[:, None])[: 2 * len(omega)] * window
+    parts = solver.reshape(2, -1, 3, block).transpose(3, 2, 1, 0).reshape(block, -1)
+    parted = (blocks.reshape(-1, block) @ parts).view(np.complex128).reshape(rows, count, 3, -1)
+    lines = np.empty((count, rows, len(omega)), dtype=np.complex128)
+    inner = parted[:, :-2, 0] + parted[:, 1:-1, 1] + parted[:, 2:, 2]
+    lines[1:-1] = inner.transpose(1, 0, 2)
+    lines[0] = lines[1]
+    lines[-1] = lines[-2]
+    return lines
+
+
+def _follow(line: Complex, weights: Signal, turn: Signal, block_rate: float) -> Signal:
+    """Phase of the mains against its nominal phase at each block, radians; *turn* is the last guess."""
+    limit = 2 * math.pi * MAX_DRIFT_HZ / block_rate
+    cutoff = TRACKING_HZ / block_rate
+    power = (np.abs(line) ** 2).sum(axis=1)
+    for lag in (1, 6):
+        steady = line * np.exp(-1j * turn)[:, None]
+        pairs = weights[lag:] * weights[:-lag]
+        advance = np.einsum("bl,bl->b", steady[lag:], steady[:-lag].conj())
+        level = (power[lag:] + power[:-lag]) / 2
+        mean, level = smooth(np.column_stack([advance, level]), pairs, cutoff).T
+        coherence = np.abs(mean) / np.maximum(level.real, 1e-9)
+        step = np.clip(np.angle(mean) / lag, -limit, limit) * np.clip(2 * coherence - 0.5, 0, 1)
+        speed = np.interp(np.arange(1, len(turn)), np.arange(len(step)) + (lag + 1) / 2, step)
+        turn = turn + np.concatenate([[0.0], np.cumsum(speed)])
+    return turn
+
+
+def _trust(misfit: Complex, inside: Signal) -> Signal:
+    """Weight of each block, 0 to 1, from how badly the sine fits it in any lead (Geman-McClure)."""
+    size = np.abs(misfit)
+    typical = np.median(size, axis=0) + 1e-3
+    worst = (size / (OUTLIER * typical)).max(axis=1)
+    weights: Signal = inside / (1 + worst**2) ** 2
+    return weights
+
+
+def _lasting(steady: Complex, weights: Signal) -> npt.NDArray[np.bool_]:
+    """In which leads which lines keep their phase from one block to a later one, shape ``(leads, lines)``."""
+    pairs = weights[LASTING:] * weights[:-LASTING]
+    kept = np.abs(np.einsum("b,blo,blo->lo", pairs, steady[LASTING:], steady[:-LASTING].conj()))
+    power = np.einsum("b,blo->lo", weights, steady.real**2 + steady.imag**2)
+    lasting: npt.NDArray[np.bool_] = kept * weights.sum() > LASTING_SHARE * power * pairs.sum()
+    return lasting
+
+
+def _course(steady: Complex, weights: Signal, cutoff: float) -> Complex:
+    """The smooth course of each line, as far as it is mains rather than chance (Wiener)."""
+    course = smooth(steady, weights, cutoff)
+    noise = weights @ np.abs(steady - course) ** 2 / (weights.sum() + 1e-9)
+    chance = CHANCE * 2.2 * cutoff * noise  # 2.2 cutoff: share of white noise that passes the smoother
+    power = np.abs(course) ** 2
+    course *= np.clip(1 - chance / np.maximum(power, 1e-9), 0, 1)
+    return course
+
+
+def _waves(local: Complex, omega: Signal, block: int) -> Signal:
+    """The sum of the sines at each sample; between two centres one sine is faded into the next."""
+    blocks, rows, lines = local.shape
+    share = (np.arange(block) + (0.5 if block % 2 == 0 else 0.0)) / block
+    ahead = np.exp(1j * np.outer(omega, share * block)) * (1 - share)
+    back = np.exp(1j * np.outer(omega, share * block - block)) * share
+    synthesis = np.stack([ahead, back]).conj()
+    fade = np.stack([synthesis.real, synthesis.imag], axis=2).reshape(2, 2 * lines, block)
+    ends = np.concatenate(
+        [local[:1] * np.exp(-1j * omega * block), local, local[-1:] * np.exp(1j * omega * block)]
+    )
+    parts = np.ascontiguousarray(ends).view(np.float64).reshape(-1, 2 * lines)
+    flat: Signal = (parts[:-rows] @ fade[0] + parts[rows:] @ fade[1]).reshape(blocks + 1, rows, block)
+    waves: Signal = flat.transpose(1, 0, 2).reshape(rows, -1)[:, block - block // 2 :]
+    return waves
