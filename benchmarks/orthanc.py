@@ -1,7 +1,7 @@
 """Orthanc, an established open DICOM server, as the peer of the ingest benchmark.
 
-It stores the same ECGs as 12-lead ECG waveform objects, sent by four ``storescu`` of dcmtk with one association
-each, its index in SQLite and ``SyncStorageArea`` on, so that it syncs its files too.
+It stores the same ECGs as 12-lead ECG waveform objects, sent by four ``storescu`` of dcmtk with one
+association each. Its index is SQLite, and ``SyncStorageArea`` is on, so that it syncs its files too.
 """
 
 from __future__ import annotations

@@ -37,15 +37,12 @@ class Backlog:
     ----------
     max_batch
         Most exams in one transaction.
-    pause
-        Seconds between attempts while the database is down.
     """
 
-    def __init__(self, bank: Bank, index: Index, max_batch: int, pause: float = PAUSE) -> None:
+    def __init__(self, bank: Bank, index: Index, max_batch: int) -> None:
         self._bank = bank
         self._index = index
         self._max_batch = max_batch
-        self._pause = pause
         self._staged: deque[Staged] = deque()
         self._closing = False
         self._changed = Condition()
@@ -78,7 +75,7 @@ class Backlog:
                     log.warning("%d exams wait to be indexed: %s", len(self), type(error).__name__)
                 reported = True
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closing, self._pause)
+                    self._changed.wait_for(lambda: self._closing, PAUSE)
                 continue
             if reported and len(self) == len(batch):
                 log.info("the exams that waited are indexed")

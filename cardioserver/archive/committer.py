@@ -123,19 +123,19 @@ class Committer:
             else:
                 self._refuse(batch[0], error)
         else:
+            _remove(pending.staged.path for pending in batch)
             for pending, outcome in zip(batch, outcomes, strict=True):
                 self._answer(pending, outcome)
-            _remove(pending.staged.path for pending in batch)
 
     def _answer(self, pending: Pending, outcome: Indexed) -> None:
         staged, record = pending.staged, pending.record
-        if outcome.row.exam_id != record.exam_id and record.exam_id == staged.exam_id:
+        if outcome.row.exam_id != record.exam_id and record.exam_id == staged.number:
             # The archive has this UUID under another day, so the file just linked is nobody's.
             self._path(pending).unlink(missing_ok=True)
         if not outcome.is_of(record):
             pending.stored.set_exception(UuidReused(str(staged.exam_uuid)))
             return
-        new = outcome.fresh and record.exam_id == staged.exam_id
+        new = outcome.fresh and record.exam_id == staged.number
         pending.stored.set_result(ExamStored(outcome.row.exam_id, staged.exam_uuid, already_stored=not new))
 
     def _queue_up(self, batch: Sequence[Pending]) -> None:
@@ -143,13 +143,13 @@ class Committer:
         self._backlog.add(pending.staged for pending in batch)
         for pending in batch:
             exam_id, staged = pending.record.exam_id, pending.staged
-            known = exam_id != staged.exam_id
+            known = exam_id != staged.number
             pending.stored.set_result(ExamStored(exam_id, staged.exam_uuid, already_stored=known))
 
     def _refuse(self, pending: Pending, error: Exception) -> None:
         exam_id = pending.record.exam_id
         log.error("exam %d cannot be indexed: %s", exam_id, type(error).__name__)
-        if exam_id == pending.staged.exam_id:
+        if exam_id == pending.staged.number:
             self._path(pending).unlink(missing_ok=True)
         # Not the error itself: a database driver quotes the values, and they are personal data.
         _fail(pending, ArchiveError(f"exam {exam_id}: {type(error).__name__}"))

@@ -243,13 +243,24 @@ class Ingest:
         except UploadUnknown:
             answer.set_result(self._indexed(actor, request.exam_uuid))
             return
-        answer.add_done_callback(lambda _: self._forget(actor, request.exam_uuid, answer))
-        self._store(actor, Upload(begun.exam, begun.signal, begun.digest, data), answer)
+        stored: Future[ExamStored] = Future()
+        stored.add_done_callback(lambda _: self._conclude(actor, request.exam_uuid, stored, answer))
+        try:
+            self._store(actor, Upload(begun.exam, begun.signal, begun.digest, data), stored)
+        except Exception as error:
+            stored.set_exception(error)
 
-    def _forget(self, actor: Actor, exam_uuid: UUID, answer: Future[ExamStored]) -> None:
-        """Drop the bytes of an upload that is stored, or whose bytes are wrong."""
-        if isinstance(answer.exception(), NoneType | DigestMismatch | UuidReused):
+    def _conclude(
+        self, actor: Actor, exam_uuid: UUID, stored: Future[ExamStored], answer: Future[ExamStored]
+    ) -> None:
+        """Drop the bytes of an upload that is stored or can never be, then answer its commit."""
+        error = stored.exception()
+        if isinstance(error, NoneType | DigestMismatch | UuidReused):
             self._uploads.discard(actor.hcf_id, exam_uuid)
+        if error is None:
+            answer.set_result(stored.result())
+        else:
+            answer.set_exception(error)
 
     def _indexed(self, actor: Actor, exam_uuid: UUID) -> ExamStored:
         """What a commit is told whose upload is over: it got lost on its way to the recorder."""

@@ -135,7 +135,7 @@ class Intake:
         record = self._bank.read_header(exam.uuid, exam.started_at)
         if (record.digest, record.recorder_hcf_id) != (digest, actor.hcf_id):
             raise UuidReused(str(exam.uuid))
-        return self._spool.stage_link(record.exam_id, exam.uuid, path), record
+        return self._spool.stage_link(self._ids.next(), exam.uuid, path), record
 
     def stage(
         self, actor: Actor, place: Place, exam: Exam, recording: Recording, digest: bytes

@@ -1,10 +1,10 @@
 """The spool: files on their way into the bank, in the order in which they were accepted.
 
 Each running server has one folder ``staging/<server id>-<random>/`` and holds a lock on it. A file in
-it is named ``<exam id>-<exam uuid>.ecg``; ids are ordered by time, so names are too. It is written
-and synced there, then linked into its dated folder, then indexed, and only then removed from the
-spool. Hence what a spool holds is what may still have to be done, whether the server was killed in
-between or the database was down, and any server that can lock the folder may do it.
+it is named ``<number>-<exam uuid>.ecg``; numbers are identifiers, ordered by time. It is written and
+synced there, then linked into its dated folder, then indexed, and only then removed from the spool.
+Hence what a spool holds is what may still have to be done, whether the server was killed in between or
+the database was down, and any server that can lock the folder may do it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ from cardioserver.archive import durable
 
 _LOCK = ".lock"
 _ID_DIGITS = 19  # of the largest 63-bit id
-_NAME = re.compile(r"(?P<id>\d{19})-(?P<uuid>[0-9a-f-]{36})\.ecg")
+_NAME = re.compile(r"(?P<number>\d{19})-(?P<uuid>[0-9a-f-]{36})\.ecg")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Staged:
-    """One file in a spool; sorts by acceptance."""
+    """One file in a spool; sorts by acceptance.
 
-    exam_id: int
+    Attributes
+    ----------
+    number
+        The exam's id; a newer one if the exam was in the bank before and is staged again.
+    """
+
+    number: int
     exam_uuid: UUID
     path: Path
 
@@ -41,7 +47,7 @@ class Spool:
         self.folder = folder
         self._lock: int | None = lock
 
-    def stage(self, exam_id: int, exam_uuid: UUID, data: bytes) -> Staged:
+    def stage(self, number: int, exam_uuid: UUID, data: bytes) -> Staged:
         """Write and sync a file. Its name is durable only after :meth:`sync`.
 
         Raises
@@ -49,11 +55,11 @@ class Spool:
         StorageFull
             No room; nothing is left behind.
         """
-        staged = self._entry(exam_id, exam_uuid)
+        staged = self._entry(number, exam_uuid)
         durable.write_file(staged.path, data)
         return staged
 
-    def stage_link(self, exam_id: int, exam_uuid: UUID, stored: Path) -> Staged:
+    def stage_link(self, number: int, exam_uuid: UUID, stored: Path) -> Staged:
         """Take up a file that already is in the bank, to have it indexed.
 
         Raises
@@ -61,13 +67,13 @@ class Spool:
         StorageFull
             No room for the name.
         """
-        staged = self._entry(exam_id, exam_uuid)
+        staged = self._entry(number, exam_uuid)
         durable.link_file(stored, staged.path)
         return staged
 
-    def _entry(self, exam_id: int, exam_uuid: UUID) -> Staged:
-        name = f"{exam_id:0{_ID_DIGITS}d}-{exam_uuid}.ecg"
-        return Staged(exam_id, exam_uuid, self.folder / name)
+    def _entry(self, number: int, exam_uuid: UUID) -> Staged:
+        name = f"{number:0{_ID_DIGITS}d}-{exam_uuid}.ecg"
+        return Staged(number, exam_uuid, self.folder / name)
 
     def sync(self) -> None:
         """Make the names of the staged files durable.
@@ -83,7 +89,7 @@ class Spool:
         """What is staged, oldest first."""
         with os.scandir(self.folder) as files:
             names = [match for f in files if (match := _NAME.fullmatch(f.name))]
-        return sorted(Staged(int(m["id"]), UUID(m["uuid"]), self.folder / m[0]) for m in names)
+        return sorted(Staged(int(m["number"]), UUID(m["uuid"]), self.folder / m[0]) for m in names)
 
     def close(self) -> None:
         """Give up the lock. An empty spool is removed; another is left to whoever locks it next."""

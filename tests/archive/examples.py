@@ -12,9 +12,9 @@ import numpy as np
 from cardioserver.archive.access import Actor
 from cardioserver.archive.bankfile import ExamRecord
 from cardioserver.ecg.exam import Exam
-from cardioserver.ecg.lead import TWELVE_LEADS
+from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Patient, Sex
-from cardioserver.ecg.recording import Recording, SignalFormat
+from cardioserver.ecg.recording import Recording, Samples, SignalFormat
 from cardioserver.protocol.messages import Role, Upload, UploadBegin
 
 STARTED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -47,6 +47,19 @@ def upload(of: Exam | None = None, seed: int = 1, samples: int = 500) -> Upload:
     """A whole exam in one message."""
     signal = recording(seed, samples)
     return Upload(of or exam(), signal.format, digest(signal), signal.samples.tobytes())
+
+
+def upload_of(samples: Samples) -> Upload:
+    """An exam with these samples, one row a lead."""
+    named = [lead for lead in Lead if lead is not Lead.UNSPECIFIED][: len(samples)]
+    leads = (*named, *[Lead.UNSPECIFIED] * (len(samples) - len(named)))
+    signal = SignalFormat(500.0, leads, (1.0,) * len(leads), samples.dtype.itemsize * 8, samples.shape[1])
+    return Upload(exam(), signal, digest(Recording(signal, samples)), samples.tobytes())
+
+
+def recording_of(message: Upload) -> Recording:
+    """The samples of an upload."""
+    return Recording.from_bytes(message.signal, message.data)
 
 
 def begin(message: Upload) -> UploadBegin:

@@ -19,8 +19,8 @@ from pathlib import Path
 from uuid import uuid4
 from cardioserver.archive import spool
 mine = spool.create(Path(sys.argv[1]), 7)
-for exam_id in (3, 1, 2):
-    mine.stage(exam_id, uuid4(), b"content")
+for number in (3, 1, 2):
+    mine.stage(number, uuid4(), b"content")
 print("staged", flush=True)
 sys.stdin.read()
 """
@@ -35,7 +35,7 @@ def _die(owner: Spool) -> None:
 
 def test_entries_come_in_order_of_acceptance(tmp_path: Path) -> None:
     own = spool.create(tmp_path, 1)
-    staged = [own.stage(exam_id, uuid4(), b"x") for exam_id in (2, 10, 1, 2**62)]
+    staged = [own.stage(number, uuid4(), b"x") for number in (2, 10, 1, 2**62)]
 
     assert own.entries() == [staged[2], staged[0], staged[1], staged[3]]
 
@@ -82,7 +82,7 @@ def test_a_living_server_keeps_its_spool_until_it_is_killed(tmp_path: Path) -> N
         owner.communicate()
 
     (adopted,) = spool.adopt_abandoned(tmp_path)
-    assert [entry.exam_id for entry in adopted.entries()] == [1, 2, 3]
+    assert [entry.number for entry in adopted.entries()] == [1, 2, 3]
 
 
 def test_spools_are_taken_over_oldest_first_and_empty_ones_removed(tmp_path: Path) -> None:
