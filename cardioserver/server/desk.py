@@ -136,8 +136,9 @@ class Desk:
             if error is not None:
                 session.fail(pending, error)
                 return
-            logged_in, session.actor = future.result()
-            log.info("login", account=session.actor.account_id, address=session.address)
+            logged_in, actor = future.result()
+            log.info("login", account=actor.account_id, address=session.address)
+            session.log_in(actor)
             session.reply(pending, logged_in)
 
         self._pools.passwords.call(
@@ -146,7 +147,7 @@ class Desk:
 
     def _logout(self, session: Session, pending: Pending, message: m.Logout) -> None:
         self._pushes.unsubscribe(session)
-        session.actor = None
+        session.log_out()
         session.reply(pending, m.Done())
 
     def _change_password(self, session: Session, pending: Pending, message: m.ChangePassword) -> None:
@@ -268,7 +269,6 @@ class Desk:
         if actor is None:  # the connection's state lets nobody come here without a login
             raise AccessDenied("no login")
         if not self._authenticator.still_valid(actor):
-            session.actor = None
             session.cut(error_message(m.ErrorCode.SESSION_ENDED))
             raise AccessDenied("session ended")
         return actor

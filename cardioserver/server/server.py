@@ -90,6 +90,16 @@ class Server:
         self._monitoring: Monitoring | None = None
         self._show_gauges()
 
+    @property
+    def connections(self) -> int:
+        """Connections now."""
+        return self._resources.admission.count
+
+    @property
+    def upload_bytes_in_flight(self) -> int:
+        """Bytes of frames being received or stored."""
+        return self._resources.uploads.used
+
     async def start(self) -> tuple[int, int]:
         """Listen; returns the protocol's port and the monitoring's (0: none).
 
@@ -139,7 +149,7 @@ class Server:
         details: dict[str, Any] = {
             "status": "draining" if self._draining else "ok" if database else "degraded",
             "database": database,
-            "connections": self._resources.admission.count,
+            "connections": self.connections,
             "exams_waiting_for_database": services.ingest.queued,
             "bank_free_bytes": shutil.disk_usage(services.bank_path).free,
         }
@@ -147,12 +157,12 @@ class Server:
 
     def _show_gauges(self) -> None:
         resources, pools, metrics = self._resources, self._pools, self.metrics
-        metrics.gauge("cardioserver_connections", "Connections.", lambda: resources.admission.count)
+        metrics.gauge("cardioserver_connections", "Connections.", lambda: self.connections)
         metrics.gauge("cardioserver_subscribers", "Sessions that subscribed.", lambda: self._pushes.count)
         metrics.gauge(
             "cardioserver_upload_bytes_in_flight",
             "Bytes of frames received or being stored.",
-            lambda: resources.uploads.used,
+            lambda: self.upload_bytes_in_flight,
         )
         metrics.gauge(
             "cardioserver_uploads_waiting",

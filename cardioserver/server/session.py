@@ -73,10 +73,10 @@ class Session(asyncio.BufferedProtocol):
         "_in_flight",
         "_last_words",
         "_leave_by",
-        "_opened",
         "_pumping",
         "_reading",
         "_resources",
+        "_stranger_since",
         "_stream",
         "_write_left",
         "_write_since",
@@ -107,7 +107,7 @@ class Session(asyncio.BufferedProtocol):
         self._stream: _Stream | None = None
         self._last_words: Error | None = None
         self._leave_by = NEVER
-        self._opened = self._heard = now
+        self._stranger_since = self._heard = now
         self._frame = Frame(self.connection, resources.uploads, self._granted)
         self._write_since = NEVER
         self._write_left = 0
@@ -175,6 +175,15 @@ class Session(asyncio.BufferedProtocol):
         """Whether the peer reads what it is sent."""
         return not self.closing and not self._blocked & (_WRITE_FULL | _LEAVING)
 
+    def log_in(self, actor: Actor) -> None:
+        """From now on the requests are this actor's."""
+        self.actor = actor
+
+    def log_out(self) -> None:
+        """Nobody is logged in any more."""
+        self.actor = None
+        self._stranger_since = self._resources.loop.time()
+
     def reply(self, pending: Pending, message: Any) -> None:
         """Answer a request."""
         if not self.closing:
@@ -232,12 +241,16 @@ class Session(asyncio.BufferedProtocol):
             self._write(self.connection.send_error(0, error))
         self._leave_by = self._resources.loop.time() + LINGER_SECONDS
         self._resources.wheel.put(self, self._leave_by)
-        if transport.can_write_eof() and not self._over_tls():
-            # Closing with unread bytes would reset the connection and take the last words with it.
-            transport.write_eof()
-            self._set_reading()
-        else:
+        if self._over_tls():
             transport.close()
+            return
+        # Closing with unread bytes would reset the connection and take the last words with it.
+        try:
+            transport.write_eof()
+        except OSError:  # the peer was faster
+            transport.abort()
+        else:
+            self._set_reading()
 
     def abort(self) -> None:
         """End the connection without a word."""
@@ -275,7 +288,7 @@ class Session(asyncio.BufferedProtocol):
         if self.actor is not None:
             return self._heard + settings.idle_seconds
         login_seconds = settings.login_seconds if self.connection.greeted else 0
-        return self._opened + settings.hello_seconds + login_seconds
+        return self._stranger_since + settings.hello_seconds + login_seconds
 
     def _progressed(self, now: float) -> bool:
         """Whether a peer that reads slowly reads fast enough; begins the next span of grace."""
@@ -387,6 +400,8 @@ class Session(asyncio.BufferedProtocol):
         self._resources.metrics.answered(pending.request_type, self._resources.loop.time() - pending.since)
         self._in_flight -= 1
         self._blocked &= ~(_TOO_MANY | _SCARCE)
+        if self._in_flight == 0:
+            self._resources.wheel.put(self, self._deadline())
         if self._in_flight == 0 and self._blocked & _LEAVING:
             self._finish_leaving()
         elif not self._blocked:
