@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Table, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
+from cardioserver.archive import access
+from cardioserver.archive.access import Actor
 from cardioserver.archive.database import Database
 from cardioserver.archive.durable import sync_folder, write_file
 from cardioserver.archive.errors import Conflict, NotFound
@@ -23,7 +25,16 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.schema import LINE, account, archive, device, hcf
 from cardioserver.ecg.errors import InvalidField
 from cardioserver.ecg.patient import check_text
-from cardioserver.protocol.messages import Account, ArchiveRecord, HcfRecord, Role
+from cardioserver.protocol.messages import (
+    Account,
+    ArchiveRecord,
+    Archives,
+    HcfRecord,
+    Hcfs,
+    ListArchives,
+    ListHcfs,
+    Role,
+)
 
 OKTMO = 11  # digits
 DEVICE_NUMBER = 64
@@ -143,6 +154,20 @@ def list_archives(connection: Connection, hcf_id: int = 0) -> tuple[ArchiveRecor
     query = query.where(archive.c.hcf_id == hcf_id) if hcf_id else query
     rows = connection.execute(query.order_by(archive.c.hcf_id, archive.c.name))
     return tuple(ArchiveRecord(*row) for row in rows)
+
+
+def visible_archives(connection: Connection, actor: Actor, request: ListArchives) -> Archives:
+    """The archives that an actor may see, by HCF and name."""
+    query = select(archive.c.archive_id, archive.c.hcf_id, archive.c.name).where(
+        access.visible_archives(actor)
+    )
+    rows = connection.execute(query.order_by(archive.c.hcf_id, archive.c.name))
+    return Archives(tuple(ArchiveRecord(*row) for row in rows))
+
+
+def visible_hcfs(connection: Connection, actor: Actor, request: ListHcfs) -> Hcfs:
+    """All HCFs, by name: whoever sends an exam for consultation chooses among them."""
+    return Hcfs(list_hcfs(connection))
 
 
 def default_archive_id(connection: Connection, hcf_id: int) -> int:
