@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import resource
-import signal
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cardioserver
 from cardioserver.archive.archive import Archive
 from cardioserver.archive.authenticator import Authenticator
 from cardioserver.archive.bank import Bank
@@ -21,29 +16,22 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.ingest import Ingest, IngestLimits
 from cardioserver.archive.journal import Journal
 from cardioserver.archive.passwords import Passwords
-from cardioserver.server.banner import READY, STOPPED, STOPPING, Banner
-from cardioserver.server.folder import DataFolder, FolderInUseError, Listening, server_id
+from cardioserver.server.folder import DataFolder, FolderInUse, server_id
 from cardioserver.server.logs import Log, open_log
-from cardioserver.server.server import Server, Services
+from cardioserver.server.process import Numbers, Process, StartError
+from cardioserver.server.server import Services
 from cardioserver.server.tls import Certificates
 from cardioserver.server.upkeep import Chore, Upkeep
-from cardioserver.settings import Config, ConfigError, Phrase, Problem, system_language
+from cardioserver.settings import Config, ConfigError, Phrase, Problem
+
+__all__ = ["Application", "StartError", "Store", "build", "open_store", "serve"]
 
 log = Log(__name__)
 
 SNAPSHOT_SECONDS = 10.0
 """How old the directory's copy may be when the database goes away."""
 
-SPARE_FILES = 200
-"""Open files besides the connections' sockets."""
-
-
-class StartError(Exception):
-    """The server cannot start; :attr:`phrase` tells a person why and what to do."""
-
-    def __init__(self, phrase: Phrase) -> None:
-        super().__init__(phrase.en)
-        self.phrase = phrase
+SNAPSHOT_FILE = "directory.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +79,20 @@ def open_store(config: Config) -> Store:
         database=database,
         bank=Bank(config.bank_path),
         ids=IdGenerator(postfix_of(config), config.data / "ids"),
-        snapshot=DirectorySnapshot(config.data / "directory.json"),
+        snapshot=DirectorySnapshot(config.data / SNAPSHOT_FILE),
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Application:
     """A server whose parts are built but not started; made by :func:`build`, runs once."""
 
-    def __init__(
-        self,
-        config: Config,
-        *,
-        folder: DataFolder,
-        store: Store,
-        services: Services,
-        certificates: Certificates | None,
-        upkeep: Upkeep,
-    ) -> None:
-        self._config = config
-        self._folder = folder
-        self._store = store
-        self._services = services
-        self._certificates = certificates
-        self._upkeep = upkeep
+    config: Config
+    folder: DataFolder
+    store: Store
+    services: Services
+    certificates: Certificates | None
+    upkeep: Upkeep
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit status of the process.
@@ -123,81 +102,23 @@ class Application:
         StartError
             An address cannot be listened on.
         """
-        _allow_open_files(self._config.limits.connections)
+        number = server_id_of(self.config)
+        process = Process(
+            self.config,
+            self.services,
+            self.folder,
+            Numbers(number, postfix_of(self.config)),
+            self.certificates,
+        )
+        self.upkeep.start()
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve())
+            process.run()
         finally:
-            self._upkeep.close()
-            self._services.ingest.close()
-            self._store.close()
-            self._folder.close()
-        _say(STOPPED)
+            self.upkeep.close()
+            self.services.ingest.close()
+            self.store.close()
+            self.folder.close()
         return 0
-
-    async def _serve(self) -> None:
-        server = Server(self._config, self._services, server_id_of(self._config), self._certificates)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop_signal, stop)
-        loop.add_signal_handler(signal.SIGHUP, server.reload_certificates)
-        loop.set_exception_handler(_log_loop_error)
-        host = self._config.server.host
-        try:
-            port, monitoring_port = await server.start()
-        except OSError as error:
-            raise StartError(
-                Phrase(
-                    f"Cannot listen on {host}: {error.strerror}. Choose another address or port.",
-                    f"Не удаётся принимать подключения на {host}: {error.strerror}. "
-                    "Выберите другой адрес или порт.",
-                )
-            ) from error
-        self._announce(port, monitoring_port)
-        self._upkeep.start()
-        await stop.wait()
-        log.info("stopping")
-        _say(STOPPING, seconds=self._config.limits.drain_seconds)
-        await server.stop(self._config.limits.drain_seconds)
-        log.info("stopped")
-
-    def _announce(self, port: int, monitoring_port: int) -> None:
-        config = self._config
-        number = server_id_of(config)
-        banner = Banner(
-            version=cardioserver.__version__,
-            host=config.server.host,
-            port=port,
-            tls=self._certificates is not None,
-            cardiobank=config.bank_path,
-            postfix=postfix_of(config),
-            server_type=config.server.server_type,
-            server_id=number,
-            pool_size=config.database.pool_size,
-            cluster_ids=config.server.cluster_ids or (number,),
-        )
-        for line in banner.lines(system_language()):
-            print(line)
-        self._folder.announce(
-            Listening(
-                pid=os.getpid(),
-                host=config.server.host,
-                port=port,
-                monitoring_port=monitoring_port,
-                tls=self._certificates is not None,
-                version=cardioserver.__version__,
-            )
-        )
-        log.info("listening", host=config.server.host, port=port, server_id=number)
-        _say(READY)
-
-    def _stop_signal(self, stop: asyncio.Event) -> None:
-        if stop.is_set():
-            # Everything acknowledged is durable, so nothing is lost by ending here and now.
-            log.warning("stopped at once")
-            os._exit(1)
-        stop.set()
 
 
 def build(config: Config) -> Application:
@@ -213,7 +134,7 @@ def build(config: Config) -> Application:
     """
     try:
         folder = DataFolder(config.data)
-    except FolderInUseError:
+    except FolderInUse:
         raise StartError(
             Phrase(
                 f"A server already runs on {config.data}. Stop it, or choose another data directory.",
@@ -225,8 +146,8 @@ def build(config: Config) -> Application:
     try:
         certificates = _certificates(config)
         store = open_store(config)
-        _prepare(store)
-        return _wire(config, folder, store, certificates)
+        migrated = _prepare(store, has_copy=(config.data / SNAPSHOT_FILE).exists())
+        return _wire(config, folder, store, certificates, migrated=migrated)
     except OSError as error:
         folder.close()
         raise StartError(_no_folder(error)) from error
@@ -235,11 +156,13 @@ def build(config: Config) -> Application:
         raise
 
 
-def _wire(config: Config, folder: DataFolder, store: Store, certificates: Certificates | None) -> Application:
+def _wire(
+    config: Config, folder: DataFolder, store: Store, certificates: Certificates | None, *, migrated: bool
+) -> Application:
     database, ids, snapshot = store.database, store.ids, store.snapshot
     journal = Journal(database, config.data / "audit.waiting")
     services = Services(
-        archive=Archive(database, store.bank, ids, journal),
+        archive=Archive(database, store.bank, ids, journal, max_page=config.limits.page_rows),
         ingest=Ingest(
             database,
             store.bank,
@@ -251,32 +174,45 @@ def _wire(config: Config, folder: DataFolder, store: Store, certificates: Certif
         database=database,
         bank_path=config.bank_path,
     )
-    upkeep = Upkeep(
-        [
-            Chore("directory snapshot", SNAPSHOT_SECONDS, lambda: snapshot.refresh(database)),
-            Chore("waiting audit entries", SNAPSHOT_SECONDS, journal.catch_up),
-        ]
-    )
-    return Application(
-        config,
-        folder=folder,
-        store=store,
-        services=services,
-        certificates=certificates,
-        upkeep=upkeep,
-    )
+    upkeep = Upkeep([Chore("follow the database", SNAPSHOT_SECONDS, _follow(store, journal, migrated))])
+    return Application(config, folder, store, services, certificates, upkeep)
 
 
-def _prepare(store: Store) -> None:
-    """Bring the database to this version, or be content with the copy of the directory."""
+def _prepare(store: Store, *, has_copy: bool) -> bool:
+    """Bring the database to this version; ``False``: it is down, and its copy has to do for now."""
     try:
         migrate(store.database)
         store.snapshot.refresh(store.database)
     except DatabaseUnavailable as error:
-        log.warning("the database is down; recorders can upload all the same")
-        raise StartError(Phrase(error.text_en, error.text_ru)) from error
+        if not has_copy:
+            raise StartError(_NO_DATABASE) from error
+        log.warning("the database is down: recorders can upload, everything else waits")
+        return False
     except ArchiveError as error:
         raise StartError(Phrase(error.text_en, error.text_ru)) from error
+    return True
+
+
+def _follow(store: Store, journal: Journal, migrated: bool) -> Callable[[], None]:
+    """What there is to do with the database from time to time, and when it comes back."""
+
+    def work() -> None:
+        nonlocal migrated
+        if not migrated:
+            migrate(store.database)
+            migrated = True
+        store.snapshot.refresh(store.database)
+        journal.catch_up()
+
+    return work
+
+
+_NO_DATABASE = Phrase(
+    "The database does not answer, and this data directory has never seen it. "
+    "Start the database, or correct the group `database` of the configuration.",
+    "База данных не отвечает, а с этим каталогом данных она ещё не работала. "
+    "Запустите её или исправьте группу `database` в настройках.",
+)
 
 
 def _certificates(config: Config) -> Certificates | None:
@@ -318,31 +254,3 @@ def _no_folder(error: OSError) -> Phrase:
         f"{error.filename} cannot be used: {error.strerror}.",
         f"{error.filename} использовать нельзя: {error.strerror}.",
     )
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415  it does not install everywhere
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-def _allow_open_files(connections: int) -> None:
-    """Raise the limit of open files as far as the connections need and the system lets."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        if most < wanted:
-            log.warning("fewer connections than configured: open files", limit=most, wanted=wanted)
-
-
-def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    error = context.get("exception")
-    log.error("event loop", error=error if isinstance(error, BaseException) else None)
-
-
-def _say(phrase: Phrase, **values: object) -> None:
-    print(phrase.say(system_language()).format(**values), flush=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from cardioserver.settings.config import MAX_SERVER_ID
 
 
-class FolderInUseError(Exception):
+class FolderInUse(Exception):
     """Another server runs on this data directory."""
 
 
@@ -49,7 +49,7 @@ class DataFolder:
 
     Raises
     ------
-    FolderInUseError
+    FolderInUse
         A server runs on it.
     OSError
         It cannot be made or written.
@@ -63,7 +63,7 @@ class DataFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock)
-            raise FolderInUseError(str(path)) from None
+            raise FolderInUse(str(path)) from None
 
     def announce(self, listening: Listening) -> None:
         """Write ``server.json``."""

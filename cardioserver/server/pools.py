@@ -11,7 +11,7 @@ T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
 
-class PoolBusyError(Exception):
+class PoolBusy(Exception):
     """As many calls wait for the pool's threads as may wait."""
 
 
@@ -43,11 +43,11 @@ class Pool:
 
         Raises
         ------
-        PoolBusyError
+        PoolBusy
             Too many calls are waiting already.
         """
         if self.depth >= self._most:
-            raise PoolBusyError
+            raise PoolBusy
         self.depth += 1
         future = self._executor.submit(function, *args)
         future.add_done_callback(lambda future: deliver(self._loop, self._finish, done, future))

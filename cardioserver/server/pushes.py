@@ -19,7 +19,7 @@ from cardioserver.archive.events import Announcement, announcements_after, event
 from cardioserver.protocol.messages import ErrorCode, Event, EventKind
 from cardioserver.protocol.texts import error_message
 from cardioserver.server.logs import Log
-from cardioserver.server.pools import Pool, PoolBusyError
+from cardioserver.server.pools import Pool, PoolBusy
 from cardioserver.server.session import Session
 
 log = Log(__name__)
@@ -100,7 +100,7 @@ class Pushes:
 
         Raises
         ------
-        PoolBusyError
+        PoolBusy
             The database has too much to do.
         """
 
@@ -161,7 +161,7 @@ class Pushes:
         self._reading, self._woken = True, False
         try:
             self._pool.call(self._arrived, self._fetch, self._seen if live else None, behind)
-        except PoolBusyError:
+        except PoolBusy:
             self._reading = False
             self._schedule(POLL_SECONDS)
 

@@ -92,14 +92,14 @@ def _read(path: Path) -> Json:
             path,
             Phrase(f"not JSON at {place.en}: {error.msg}", f"не JSON: {place.ru}: {error.msg}"),
         )
-    except _NotAllowedError as error:
+    except _NotAllowed as error:
         _refuse(path, error.phrase)
     if not isinstance(document, dict):
         _refuse(path, Phrase("allowed is a JSON object, {…}", "допустим объект JSON, {…}"))
     return document
 
 
-class _NotAllowedError(Exception):
+class _NotAllowed(Exception):
     def __init__(self, phrase: Phrase) -> None:
         super().__init__(phrase.en)
         self.phrase = phrase
@@ -111,12 +111,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     if len(document) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _NotAllowedError(Phrase(f"key `{twice}` is there twice", f"ключ `{twice}` указан дважды"))
+        raise _NotAllowed(Phrase(f"key `{twice}` is there twice", f"ключ `{twice}` указан дважды"))
     return document
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _NotAllowedError(Phrase(f"{name} is not a JSON number", f"{name} — не число JSON"))
+    raise _NotAllowed(Phrase(f"{name} is not a JSON number", f"{name} — не число JSON"))
 
 
 def _refuse(path: Path, phrase: Phrase) -> NoReturn:
