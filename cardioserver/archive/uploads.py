@@ -35,6 +35,7 @@ _DATA = ".part"
 _BEGIN = ".begin"
 _TEMPORARY = ".tmp"
 _MODE = 0o640
+_LEFTOVER_AGE = 3600.0  # seconds; what a process left that was killed while it wrote an announcement
 _COUNT_EVERY = 5.0  # seconds between two counts of the folder's bytes
 
 
@@ -152,26 +153,34 @@ class Uploads:
         """Forget an upload. One that is unknown, or another HCF's, is left alone."""
         try:
             with self._locked(exam_uuid):
-                self._owned_head(hcf_id, exam_uuid)
-                self._remove(exam_uuid)
+                head = self._read_head(exam_uuid)
+                if head is None or head.hcf_id == hcf_id:
+                    self._remove(exam_uuid)
         except UploadUnknown:
             pass
 
     def expire(self, max_age: timedelta) -> int:
         """Forget uploads that have not got a byte for *max_age*; how many."""
-        oldest = time.time() - max_age.total_seconds()
+        now = time.time()
         expired = 0
         with os.scandir(self._folder) as entries:
-            stale = [Path(e.path) for e in entries if _modified(e) < oldest]
-        for path in stale:
-            if path.suffix == _DATA:
-                with self._locked(UUID(path.stem)):
-                    if path.stat().st_mtime < oldest:
-                        self._remove(UUID(path.stem))
-                        expired += 1
-            elif not path.with_suffix(_DATA).exists():
+            ages = {Path(e.path): now - _modified(e) for e in entries}
+        for path, age in ages.items():
+            if path.suffix == _DATA and age > max_age.total_seconds():
+                expired += self._expire(UUID(path.stem), now - max_age.total_seconds())
+            elif path.suffix == _TEMPORARY and age > _LEFTOVER_AGE:
                 path.unlink(missing_ok=True)
         return expired
+
+    def _expire(self, exam_uuid: UUID, oldest: float) -> bool:
+        try:
+            with self._locked(exam_uuid) as descriptor:
+                if os.fstat(descriptor).st_mtime >= oldest:
+                    return False
+                self._remove(exam_uuid)
+        except UploadUnknown:
+            return False
+        return True
 
     def _path(self, exam_uuid: UUID, suffix: str) -> Path:
         return self._folder / f"{exam_uuid}{suffix}"

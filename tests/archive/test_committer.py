@@ -21,7 +21,6 @@ from cardioserver.protocol.messages import OrderStatus, Upload, UploadStatus
 from tests.archive import examples
 from tests.archive.samples import Facility
 from tests.archive.uploading import DEADLINE, Uploading, send
-from tests.servers import wait_until
 
 
 @pytest.fixture
@@ -65,17 +64,13 @@ def _messages(count: int) -> list[Upload]:
     return [examples.upload(examples.exam(number=str(seed)), seed=seed) for seed in range(count)]
 
 
-def _wait_indexed(archive: Uploading) -> None:
-    wait_until(lambda: archive.ingest.queued == 0 and not archive.staged(), "the backlog is worked off")
-
-
 def test_uploads_go_on_while_the_database_is_down(archive: Uploading, clinic: Facility, down: Outage) -> None:
     messages = _messages(5)
     with down():
         answers = [archive.store(clinic.recorder, message) for message in messages]
         assert archive.ingest.queued == 5
         assert archive.count("exam") == 0
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(*messages)
     assert archive.exam_order() == [message.exam.uuid for message in messages]
@@ -89,7 +84,7 @@ def test_a_full_disk_of_the_database_counts_as_an_outage(archive: Uploading, cli
     message = examples.upload()
     with Outage(archive.database, StorageFull)():
         archive.store(clinic.recorder, message)
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(message)
 
@@ -104,7 +99,7 @@ def test_during_an_outage_sending_twice_still_stores_once(
         state = archive.ingest.begin(clinic.recorder, examples.begin(message))
         with pytest.raises(UuidReused):
             archive.store(clinic.recorder, examples.upload(message.exam, seed=9))
-    _wait_indexed(archive)
+    archive.settle()
 
     assert again == replace(first, already_stored=True)
     assert (state.status, state.exam_id) == (UploadStatus.STORED, first.exam_id)
@@ -115,7 +110,7 @@ def test_chunked_uploads_go_on_too(archive: Uploading, clinic: Facility, down: O
     message = examples.upload()
     with down():
         send(archive.ingest, clinic.recorder, message).result(DEADLINE)
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(message)
 
@@ -129,7 +124,7 @@ def test_exams_accepted_after_the_outage_come_after_those_that_wait(
             archive.store(clinic.recorder, message)
     for message in messages[4:]:
         archive.store(clinic.recorder, message)
-    _wait_indexed(archive)
+    archive.settle()
 
     assert archive.exam_order() == [message.exam.uuid for message in messages]
 
@@ -147,7 +142,7 @@ def test_what_waits_survives_restarts(archive: Uploading, clinic: Facility, down
         archive.close()
         assert len(archive.staged()) == 6
     archive.ingest = archive.open()
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(*messages)
     assert archive.exam_order() == [message.exam.uuid for message in messages]
@@ -165,7 +160,7 @@ def test_another_server_takes_over_what_a_dead_one_left(
         archive.close()
 
     archive.ingest = archive.open(server_id=2)
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(*messages)
 
@@ -187,7 +182,7 @@ def test_a_commit_that_broke_off_after_it_happened_counts_once(
     monkeypatch.setattr(archive.database, "transact", break_off)
     for message in messages:
         archive.store(clinic.recorder, message)
-    _wait_indexed(archive)
+    archive.settle()
 
     assert len(broken) == 2
     archive.assert_holds(*messages)
@@ -217,7 +212,7 @@ def test_an_order_is_done_by_its_exam_after_an_outage(
     message = examples.upload(examples.exam(accession_number="A-5"))
     with down():
         answer = archive.store(clinic.recorder, message)
-    _wait_indexed(archive)
+    archive.settle()
 
     with archive.database.read() as connection:
         order = connection.execute(schema.ecg_order.select()).one()
@@ -245,7 +240,7 @@ def test_a_uuid_that_was_taken_elsewhere_meanwhile_is_put_aside_and_holds_up_not
         exams.insert(connection, [exams.NewExam(other, patient_id)])
 
     archive.ingest = archive.open()
-    _wait_indexed(archive)
+    archive.settle()
 
     assert archive.exam_order() == [after.exam.uuid]
     (kept,) = archive.bank.rejected.iterdir()
@@ -280,7 +275,7 @@ def test_a_complete_file_that_was_not_linked_yet_is_stored(archive: Uploading, c
     _leave(archive, message, clinic)
 
     archive.ingest = archive.open()
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(message)
     assert archive.store(clinic.recorder, message).already_stored
@@ -293,7 +288,7 @@ def test_a_file_that_was_cut_off_leaves_nothing(archive: Uploading, clinic: Faci
     _leave(archive, message, clinic, keep=keep)
 
     archive.ingest = archive.open()
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds()
     assert not archive.store(clinic.recorder, message).already_stored
@@ -307,7 +302,7 @@ def test_a_file_that_was_linked_but_not_indexed_is_indexed(archive: Uploading, c
     archive.bank.publish(staged.path, bankfile.read_header(staged.path))
 
     archive.ingest = archive.open()
-    _wait_indexed(archive)
+    archive.settle()
 
     archive.assert_holds(message)
 

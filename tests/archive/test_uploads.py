@@ -186,6 +186,16 @@ def test_an_abandoned_upload_expires_and_a_live_one_does_not(uploads: Uploads, t
     assert {path.stem for path in tmp_path.iterdir()} == {str(live.exam.uuid)}
 
 
+def test_what_a_killed_process_left_is_removed(uploads: Uploads, tmp_path: Path) -> None:
+    (tmp_path / "old.tmp").touch()
+    (tmp_path / "young.tmp").touch()
+    os.utime(tmp_path / "old.tmp", (0, 0))
+
+    assert uploads.expire(timedelta(days=1)) == 0
+
+    assert [path.name for path in tmp_path.iterdir()] == ["young.tmp"]
+
+
 def test_a_byte_keeps_an_old_upload_alive(uploads: Uploads, tmp_path: Path) -> None:
     message = examples.upload()
     uploads.begin(HCF_ID, examples.begin(message))

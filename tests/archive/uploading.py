@@ -17,6 +17,7 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.ingest import Ingest
 from cardioserver.protocol.messages import Event, ExamStored, Upload, UploadChunk, UploadCommit
 from tests.archive import examples
+from tests.servers import wait_until
 
 DEADLINE = 30.0
 
@@ -71,6 +72,10 @@ class Uploading:
         )
         with self.database.read() as connection:
             return list(connection.scalars(query.order_by(schema.event.c.event_id)))
+
+    def settle(self) -> None:
+        """Wait until nothing is left to be indexed."""
+        wait_until(lambda: not self.ingest.queued and not self.staged(), "the backlog is worked off")
 
     def staged(self) -> list[Path]:
         """Files on their way in."""
