@@ -22,7 +22,8 @@ from cardioserver.server.logs import Log
 from cardioserver.server.metrics import Metrics
 from cardioserver.server.pools import Pool, deliver
 from cardioserver.server.pushes import Pushes
-from cardioserver.server.session import Pending, Session
+from cardioserver.server.request import Pending
+from cardioserver.server.session import Session
 
 if TYPE_CHECKING:
     from cardioserver.archive.archive import Archive

@@ -10,8 +10,9 @@ from cardioserver.protocol.connection import ServerConnection
 from cardioserver.protocol.messages import ErrorCode
 from cardioserver.protocol.texts import error_message
 from cardioserver.server.logs import Log
+from cardioserver.server.request import Desk
 from cardioserver.server.resources import Resources
-from cardioserver.server.session import Desk, Session
+from cardioserver.server.session import Session
 from cardioserver.server.tls import Certificates
 
 log = Log(__name__)
@@ -112,7 +113,7 @@ class Listener:
     def _send_away(self, transport: asyncio.Transport) -> None:
         if self._certificates is None:
             error = error_message(ErrorCode.TOO_MANY_CONNECTIONS, retry_after=30)
-            transport.writelines(ServerConnection(self._resources.limits()).send_error(0, error))
+            transport.writelines(ServerConnection(self._resources.limits).send_error(0, error))
             transport.close()
         else:
             transport.abort()  # to say why would take the handshake that is to be saved

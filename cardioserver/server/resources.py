@@ -33,6 +33,7 @@ class Resources:
         self.admission = Admission(settings.connections, settings.connections_per_address)
         self.uploads = ByteBudget(settings.upload_bytes_in_flight)
         self.inlet = memoryview(bytearray(INLET_BYTES))
+        self.limits = _told(settings)
         self.sessions: set[Session] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -59,13 +60,12 @@ class Resources:
             return False
         return True
 
-    def limits(self) -> Limits:
-        """What clients are told in the hello."""
-        settings = self.settings
-        return Limits(
-            max_payload=settings.frame_bytes,
-            max_in_flight=settings.requests_in_flight,
-            max_upload=settings.upload_bytes,
-            idle_timeout=int(settings.idle_seconds),
-            max_page=settings.page_rows,
-        )
+
+def _told(settings: LimitSettings) -> Limits:
+    return Limits(
+        max_payload=settings.frame_bytes,
+        max_in_flight=settings.requests_in_flight,
+        max_upload=settings.upload_bytes,
+        idle_timeout=int(settings.idle_seconds),
+        max_page=settings.page_rows,
+    )

@@ -77,7 +77,7 @@ class Server:
         desk = Desk(
             loop,
             identity=Identity(
-                server_id, config.server.server_type, config.server.update_url, self._resources.limits()
+                server_id, config.server.server_type, config.server.update_url, self._resources.limits
             ),
             archive=services.archive,
             ingest=services.ingest,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from cardioserver.archive.access import Actor
 from cardioserver.protocol.connection import Rejected, Request, ServerConnection
@@ -15,6 +15,8 @@ from cardioserver.server.errors import error_of
 from cardioserver.server.frame import Frame
 from cardioserver.server.lane import Lane
 from cardioserver.server.logs import Log
+from cardioserver.server.patience import Patience
+from cardioserver.server.request import Buffers, Desk, PartedReply, Pending
 from cardioserver.server.resources import Resources
 from cardioserver.server.wheel import NEVER
 
@@ -25,30 +27,6 @@ LINGER_SECONDS = 2.0
 
 # Reasons not to read from the peer, as bits: this is asked for every frame.
 _TOO_MANY, _WRITE_FULL, _NO_BUDGET, _LEAVING, _SCARCE = 1, 2, 4, 8, 16
-
-Buffers = Sequence[bytes | bytearray | memoryview]
-
-
-class Pending:
-    """A request without its reply."""
-
-    __slots__ = ("charged", "request_id", "request_type", "since")
-
-    def __init__(self, request_id: int, request_type: type, since: float, charged: int) -> None:
-        self.request_id = request_id
-        self.request_type = request_type
-        self.since = since
-        self.charged = charged  # bytes of the upload budget
-
-
-class Desk(Protocol):
-    """Who answers requests; see :mod:`cardioserver.server.desk`."""
-
-    def take(self, session: Session, pending: Pending, message: Any) -> None:
-        """Answer, now or later, with exactly one ``session.reply…`` or ``session.fail``."""
-
-    def forget(self, session: Session) -> None:
-        """The connection has ended."""
 
 
 class Session(asyncio.BufferedProtocol):
@@ -69,17 +47,13 @@ class Session(asyncio.BufferedProtocol):
         "_blocked",
         "_desk",
         "_frame",
-        "_heard",
         "_in_flight",
         "_last_words",
-        "_leave_by",
+        "_patience",
         "_pumping",
         "_reading",
         "_resources",
-        "_stranger_since",
         "_stream",
-        "_write_left",
-        "_write_since",
         "actor",
         "address",
         "connection",
@@ -90,11 +64,10 @@ class Session(asyncio.BufferedProtocol):
     )
 
     def __init__(self, resources: Resources, desk: Desk, address: str) -> None:
-        now = resources.loop.time()
         self._resources = resources
         self._desk = desk
         self.address = address
-        self.connection = ServerConnection(resources.limits())
+        self.connection = ServerConnection(resources.limits)
         self.transport: asyncio.Transport | None = None
         self.actor: Actor | None = None
         self.uploads: Lane | None = None
@@ -104,13 +77,10 @@ class Session(asyncio.BufferedProtocol):
         self._pumping = False
         self._reading = True
         self._in_flight = 0
-        self._stream: _Stream | None = None
+        self._stream: PartedReply | None = None
         self._last_words: Error | None = None
-        self._leave_by = NEVER
-        self._stranger_since = self._heard = now
         self._frame = Frame(self.connection, resources.uploads, self._granted)
-        self._write_since = NEVER
-        self._write_left = 0
+        self._patience = Patience(resources.settings, resources.loop.time())
 
     # ---------------------------------------------------------------- called by the transport
 
@@ -127,7 +97,7 @@ class Session(asyncio.BufferedProtocol):
         return self._resources.inlet[: self._frame.room()]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._heard = self._resources.loop.time()
+        self._patience.heard = self._resources.loop.time()
         if self._last_words is not None:
             return  # the peer is on its way out: what it still says is thrown away
         self._resources.metrics.received.inc(nbytes)
@@ -143,14 +113,13 @@ class Session(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._blocked |= _WRITE_FULL
-        self._write_since = self._resources.loop.time()
-        self._write_left = self._unwritten()
+        self._patience.unread(self._unread(), self._resources.loop.time())
         self._set_reading()
         self._resources.wheel.put(self, self._deadline())
 
     def resume_writing(self) -> None:
         self._blocked &= ~_WRITE_FULL
-        self._write_since = NEVER
+        self._patience.all_read()
         self._send_parts()
         self._pump()
 
@@ -168,7 +137,7 @@ class Session(asyncio.BufferedProtocol):
     @property
     def closing(self) -> bool:
         """Whether replies no longer reach the peer."""
-        return self.transport is None or self._leave_by != NEVER or self.transport.is_closing()
+        return self.transport is None or self._patience.leave_by != NEVER or self.transport.is_closing()
 
     @property
     def writable(self) -> bool:
@@ -182,7 +151,7 @@ class Session(asyncio.BufferedProtocol):
     def log_out(self) -> None:
         """Nobody is logged in any more."""
         self.actor = None
-        self._stranger_since = self._resources.loop.time()
+        self._patience.stranger_since = self._resources.loop.time()
 
     def reply(self, pending: Pending, message: Any) -> None:
         """Answer a request."""
@@ -199,7 +168,7 @@ class Session(asyncio.BufferedProtocol):
 
         One such reply at a time; *done* tells that it is sent, or never will be.
         """
-        self._stream = _Stream(pending, self._frames(pending.request_id, parts), done)
+        self._stream = PartedReply(self.connection, pending, parts, done)
         self._send_parts()
 
     def fail(self, pending: Pending, error: BaseException) -> None:
@@ -228,19 +197,18 @@ class Session(asyncio.BufferedProtocol):
         else:
             self.cut(error_message(code))
 
-    def cut(self, error: Error | None) -> None:
+    def cut(self, error: Error) -> None:
         """End the connection at once, telling the peer why."""
         transport = self.transport
-        if transport is None or self._leave_by != NEVER:
+        if transport is None or self._patience.leave_by != NEVER:
             return
         self._blocked |= _LEAVING
-        self._last_words = error or error_message(ErrorCode.SHUTTING_DOWN)
+        self._last_words = error
         self._frame.drop()
-        if error is not None:
-            self._resources.metrics.refused(error.code.name)
-            self._write(self.connection.send_error(0, error))
-        self._leave_by = self._resources.loop.time() + LINGER_SECONDS
-        self._resources.wheel.put(self, self._leave_by)
+        self._resources.metrics.refused(error.code.name)
+        self._write(self.connection.send_error(0, error))
+        self._patience.leave_by = self._resources.loop.time() + LINGER_SECONDS
+        self._resources.wheel.put(self, self._patience.leave_by)
         if self._over_tls():
             transport.close()
             return
@@ -261,44 +229,22 @@ class Session(asyncio.BufferedProtocol):
 
     def on_deadline(self, now: float) -> float:
         """Called by the wheel."""
-        if self._leave_by <= now:
+        if self._deadline() > now or self._patience.reads_enough(self._unread(), now):
+            return self._deadline()
+        if self._patience.leave_by != NEVER:
             self.abort()
-            return NEVER
-        if self._leave_by == NEVER and self._deadline() <= now and not self._progressed(now):
+        else:
             self.cut(error_message(ErrorCode.TIMEOUT))
-            return NEVER
-        return self._deadline()
+        return NEVER
 
     def _deadline(self) -> float:
-        """When this peer has taken too long, as things stand."""
-        settings = self._resources.settings
-        if self._leave_by != NEVER:
-            return self._leave_by
-        stall = settings.stall_seconds
-        if self._write_since != NEVER:
-            return self._write_since + stall
-        if self._blocked or self._in_flight:
-            return self._resources.loop.time() + stall
-        if self._frame.begun:
-            return self._frame.deadline(settings)
-        return self._silence_deadline()
-
-    def _silence_deadline(self) -> float:
-        settings = self._resources.settings
-        if self.actor is not None:
-            return self._heard + settings.idle_seconds
-        login_seconds = settings.login_seconds if self.connection.greeted else 0
-        return self._stranger_since + settings.hello_seconds + login_seconds
-
-    def _progressed(self, now: float) -> bool:
-        """Whether a peer that reads slowly reads fast enough; begins the next span of grace."""
-        if self._write_since == NEVER:
-            return False
-        settings = self._resources.settings
-        left = self._unwritten()
-        enough = self._write_left - left >= settings.stall_seconds * settings.bytes_per_second
-        self._write_since, self._write_left = now, left
-        return enough
+        return self._patience.deadline(
+            self._resources.loop.time(),
+            self._frame,
+            busy=bool(self._blocked or self._in_flight),
+            greeted=self.connection.greeted,
+            logged_in=self.actor is not None,
+        )
 
     # ---------------------------------------------------------------- reading
 
@@ -309,7 +255,7 @@ class Session(asyncio.BufferedProtocol):
         self._pumping = True
         try:
             while not self._blocked:
-                if self._in_flight and self._resources.uploads.exhausted:
+                if self._in_flight and not self._frame.charged and self._resources.uploads.exhausted:
                     self._blocked |= _SCARCE  # one small request each is all there is room for
                     break
                 event = self.connection.next_event()
@@ -330,7 +276,7 @@ class Session(asyncio.BufferedProtocol):
             self._resources.metrics.failed(event.error.code.name)
             self._write(event.reply)
             return
-        pending = Pending(event.request_id, type(event.message), self._heard, charged)
+        pending = Pending(event.request_id, type(event.message), self._patience.heard, charged)
         self._in_flight += 1
         if self._in_flight >= self._resources.settings.requests_in_flight:
             self._blocked |= _TOO_MANY
@@ -338,7 +284,7 @@ class Session(asyncio.BufferedProtocol):
 
     def _watch_frame(self) -> None:
         begun = self._frame.begun
-        self._frame.watch(self._heard)
+        self._frame.watch(self._patience.heard)
         if self._frame.waiting:
             self._blocked |= _NO_BUDGET
         if self._frame.begun and not begun:
@@ -357,8 +303,8 @@ class Session(asyncio.BufferedProtocol):
         if reading is not self._reading:
             self._reading = reading
             if reading:
-                self._heard = self._resources.loop.time()
-                self._frame.resume(self._heard)
+                self._patience.heard = self._resources.loop.time()
+                self._frame.resume(self._patience.heard)
                 transport.resume_reading()
             else:
                 transport.pause_reading()
@@ -372,13 +318,6 @@ class Session(asyncio.BufferedProtocol):
         self._resources.metrics.sent.inc(sum(map(len, buffers)))
         transport.writelines(buffers)
 
-    def _frames(self, request_id: int, parts: Iterator[Any]) -> Iterator[Buffers]:
-        last = next(parts)
-        for part in parts:
-            yield self.connection.send_reply(request_id, last, more=True)
-            last = part
-        yield self.connection.send_reply(request_id, last)
-
     def _send_parts(self) -> None:
         """Send parts of a long reply while the peer reads them."""
         stream = self._stream
@@ -387,7 +326,7 @@ class Session(asyncio.BufferedProtocol):
         while not self.closing:
             if self._blocked & _WRITE_FULL:
                 return
-            buffers = next(stream.frames, None)
+            buffers = stream.next_frame()
             if buffers is None:
                 break
             self._write(buffers)
@@ -418,16 +357,8 @@ class Session(asyncio.BufferedProtocol):
         if charged:
             self._resources.uploads.give(charged)
 
-    def _unwritten(self) -> int:
+    def _unread(self) -> int:
         return 0 if self.transport is None else self.transport.get_write_buffer_size()
 
     def _over_tls(self) -> bool:
         return self.transport is not None and self.transport.get_extra_info("sslcontext") is not None
-
-
-class _Stream(NamedTuple):
-    """A reply in parts."""
-
-    pending: Pending
-    frames: Iterator[Buffers]
-    done: Callable[[], None]
