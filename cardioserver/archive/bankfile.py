@@ -5,14 +5,27 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 
+import google_crc32c
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from cardioserver.archive.errors import DamagedExam
+from cardioserver.ecg import codec
+from cardioserver.ecg.errors import CodecError, InvalidField
 from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.lead import Lead
-from cardioserver.ecg.recording import Recording, SignalFormat
+from cardioserver.ecg.recording import LeadOff, Recording, SignalFormat
+
+MAGIC = b"CARDIO\x1a\n"
+_HEAD = struct.Struct("<8sIQ")  # magic, size of the header, size of the samples
+_CRC = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,8 @@ class ExamRecord:
     issuer_hcf_id, issuer_hcf_name
         The facility that issued the patient's number.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
 
     exam_id: int
     exam: Exam
@@ -64,7 +79,12 @@ def encode_exam(record: ExamRecord, recording: Recording) -> bytes:
     ValueError
         ``recording.format`` is not ``record.signal``.
     """
-    raise NotImplementedError
+    if recording.format != record.signal:
+        raise ValueError("the recording has another format than its record")
+    header = _RECORD.dump_json(record)
+    samples = codec.encode(recording)
+    head = _HEAD.pack(MAGIC, len(header), len(samples)) + header
+    return b"".join((head, _crc(head), samples, _crc(samples)))
 
 
 def read_header(path: Path) -> ExamRecord:
@@ -77,7 +97,14 @@ def read_header(path: Path) -> ExamRecord:
     OSError
         The file cannot be opened or read.
     """
-    raise NotImplementedError
+    with path.open("rb") as file:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size or not head.startswith(MAGIC):
+            raise DamagedExam(f"{path}: not an exam file")
+        _, size, _ = _HEAD.unpack(head)
+        if size > _MAX_HEADER:
+            raise DamagedExam(f"{path}: header too large")
+        return _parse(path, head + file.read(size + _CRC.size))
 
 
 def read_signal(path: Path, start: int = 0, count: int = 0, leads: Sequence[Lead] = ()) -> Recording:
@@ -95,7 +122,23 @@ def read_signal(path: Path, start: int = 0, count: int = 0, leads: Sequence[Lead
     OSError
         The file cannot be opened or read.
     """
-    raise NotImplementedError
+    record, data = _read(path)
+    signal = record.signal
+    stop = start + count if count else signal.sample_count
+    if not 0 <= start < stop:
+        raise InvalidField("signal.start", start, "a sample inside the recording")
+    if stop > signal.sample_count:
+        raise InvalidField("signal.count", count, "samples inside the recording")
+    chosen = tuple(leads) or signal.leads
+    try:
+        rows = [signal.leads.index(lead) for lead in chosen]
+    except ValueError:
+        raise InvalidField("signal.leads", chosen, "leads of the recording") from None
+    try:
+        samples = codec.decode(data, start, stop - start, rows)
+    except CodecError as error:
+        raise DamagedExam(f"{path}: {error}") from None
+    return Recording(_part(signal, start, stop, chosen, rows), samples)
 
 
 def check(path: Path) -> ExamRecord:
@@ -108,4 +151,61 @@ def check(path: Path) -> ExamRecord:
     OSError
         The file cannot be opened or read.
     """
-    raise NotImplementedError
+    record, data = _read(path)
+    try:
+        samples = codec.decode(data)
+    except CodecError as error:
+        raise DamagedExam(f"{path}: {error}") from None
+    if sha256(samples.tobytes()).digest() != record.digest:
+        raise DamagedExam(f"{path}: the samples differ from their digest")
+    return record
+
+
+_RECORD = TypeAdapter(ExamRecord)
+_MAX_HEADER = 16 * 1024 * 1024
+
+
+def _crc(data: bytes) -> bytes:
+    return _CRC.pack(google_crc32c.value(data))
+
+
+def _parse(path: Path, head: bytes) -> ExamRecord:
+    if _crc(head[: -_CRC.size]) != head[-_CRC.size :]:
+        raise DamagedExam(f"{path}: the header is damaged")
+    try:
+        return _RECORD.validate_json(head[_HEAD.size : -_CRC.size])
+    except ValidationError:
+        raise DamagedExam(f"{path}: the header is not understood") from None
+
+
+def _read(path: Path) -> tuple[ExamRecord, bytes]:
+    whole = path.read_bytes()
+    if len(whole) < _HEAD.size or not whole.startswith(MAGIC):
+        raise DamagedExam(f"{path}: not an exam file")
+    _, size, length = _HEAD.unpack_from(whole)
+    body = _HEAD.size + size + _CRC.size
+    if len(whole) != body + length + _CRC.size:
+        raise DamagedExam(f"{path}: the file is cut off")
+    record = _parse(path, whole[:body])
+    data = whole[body : -_CRC.size]
+    if _crc(data) != whole[-_CRC.size :]:
+        raise DamagedExam(f"{path}: the samples are damaged")
+    return record, data
+
+
+def _part(
+    signal: SignalFormat, start: int, stop: int, leads: tuple[Lead, ...], rows: list[int]
+) -> SignalFormat:
+    marks = [
+        LeadOff(mark.lead, max(mark.start, start) - start, min(mark.stop, stop) - start)
+        for mark in signal.lead_off
+        if mark.lead in leads and mark.start < stop and mark.stop > start
+    ]
+    return replace(
+        signal,
+        leads=leads,
+        resolution=tuple(signal.resolution[row] for row in rows),
+        sample_count=stop - start,
+        lead_off=tuple(marks),
+        pacemaker_spikes=tuple(s - start for s in signal.pacemaker_spikes if start <= s < stop),
+    )
