@@ -81,12 +81,14 @@ class EventStream:
         NotAllowed
             This account may not have events.
         """
+        if self._subscribed:
+            return
         waits = self._retry.waits()
-        while not self._subscribed and not self.is_ended:
+        while not self.is_ended:
             try:
-                link = await self._ready()
-                await link.request(m.Subscribe(self._kinds, self._after), on_frame=self._begin)
-                self._link = link
+                self._link = await self._ready()
+                await self._link.request(m.Subscribe(self._kinds, self._after), on_frame=self._begin)
+                return
             except ClientError as error:
                 wait = next(waits, None)
                 if wait is None or not is_passing(error):
