@@ -145,6 +145,8 @@ _ALLOWED_RU: tuple[tuple[str, str], ...] = (
     (rf"at most {_NUMBER} characters", r"не более \1 символов"),
     (r"([\d-]+) or later", r"не раньше \1"),
     (rf"{_NUMBER} bytes of samples for this format", r"\1 байт отсчётов при таком формате"),
+    (rf"{_NUMBER} bytes in all, as announced", r"всего \1 байт, как объявлено"),
+    (rf"{_NUMBER} leads of {_NUMBER} samples of {_NUMBER} bits", r"\1 отведений по \2 отсчётов по \3 бит"),
     (rf"at most {_NUMBER} bytes of samples", r"не более \1 байт отсчётов"),
     (r"16 or 32", "16 или 32"),
     (r"a UUID other than the nil UUID", "UUID, отличный от нулевого"),
@@ -167,6 +169,24 @@ _ALLOWED_RU: tuple[tuple[str, str], ...] = (
     (r"start < stop inside the signal", "start < stop в пределах сигнала"),
     (r"text without control characters", "текст без управляющих символов"),
     (r"valid Unicode text", "правильный текст Юникода"),
+    (rf"{_NUMBER} to {_NUMBER} characters without spaces", r"от \1 до \2 символов без пробелов"),
+    (r"a time between the years (\d+) and (\d+)", r"время в годах с \1 по \2"),
+    (
+        r"(a cursor of an earlier page|the cursor of the page before, of the same search)",
+        "курсор предыдущей страницы того же поиска",
+    ),
+    (r"a name", "имя"),
+    (r"a number", "число"),
+    (r"a text", "текст"),
+    (r"(a sample|samples) inside the recording", "отсчёты в пределах записи"),
+    (r"leads of the recording", "отведения этой записи"),
+    (r"an HCF other than the exam's own", "учреждение, отличное от того, где снято обследование"),
+    (
+        r"an archive, or none if the HCF has a default archive",
+        "архив; не указан — если у учреждения есть архив по умолчанию",
+    ),
+    (r"an exam's id, or its UUID in exam_uuid", "номер обследования или его UUID в exam_uuid"),
+    (r"another patient", "другой пациент"),
 )
 """What :attr:`InvalidField.allowed` says, as patterns → Russian."""
 

@@ -34,7 +34,12 @@ EXAM = Exam(
     accession_number="A-77",
 )
 SIGNAL = SignalFormat(
-    rate=500.0, leads=(Lead.I, Lead.II), resolution=(2.5, 2.5), bits=16, sample_count=4, pacemaker_spikes=(1, 3)
+    rate=500.0,
+    leads=(Lead.I, Lead.II),
+    resolution=(2.5, 2.5),
+    bits=16,
+    sample_count=4,
+    pacemaker_spikes=(1, 3),
 )
 DIGEST = hashlib.sha256(SAMPLES).digest()
 
