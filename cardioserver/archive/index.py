@@ -78,14 +78,14 @@ class Index:
             rows |= exams.stored(connection, held.keys() - rows.keys())
         announced = _announced(connection, own)
         fresh = [record for record in own if record.exam_id not in announced]
-        for record in fresh:
-            if record.exam.accession_number:
-                orders.complete(connection, record.hcf_id, record.exam.accession_number, record.exam_id)
-        now = datetime.now(UTC)
-        stored = [
-            Event(0, EventKind.EXAM_STORED, now, r.exam_id, 0, r.hcf_id) for r in sorted(fresh, key=_age)
-        ]
-        events = record_events(connection, stored, self._subscriptions)
+        happened = []
+        for record in sorted(fresh, key=_age):
+            now = datetime.now(UTC)
+            happened.append(Event(0, EventKind.EXAM_STORED, now, record.exam_id, 0, record.hcf_id))
+            order_id = _complete_order(connection, record)
+            if order_id is not None:
+                happened.append(Event(0, EventKind.ORDER, now, record.exam_id, order_id, record.hcf_id))
+        events = record_events(connection, happened, self._subscriptions)
         return rows, frozenset(record.exam.uuid for record in fresh), events
 
     def _insert(self, connection: Connection, records: Sequence[ExamRecord]) -> dict[UUID, int]:
@@ -95,6 +95,11 @@ class Index:
             patient_id = patients.upsert(connection, self._ids, patient, issuer, record.exam.started_at)
             new.append(NewExam(record, patient_id))
         return exams.insert(connection, new)
+
+
+def _complete_order(connection: Connection, record: ExamRecord) -> int | None:
+    number = record.exam.accession_number
+    return orders.complete(connection, record.hcf_id, number, record.exam_id) if number else None
 
 
 def _announced(connection: Connection, records: Sequence[ExamRecord]) -> set[int]:
