@@ -15,7 +15,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from cardioserver.archive import exams, spool
-from cardioserver.archive.access import Actor
+from cardioserver.archive.access import Actor, require
 from cardioserver.archive.backlog import Backlog
 from cardioserver.archive.bank import Bank
 from cardioserver.archive.committer import Committer, Pending
@@ -165,6 +165,8 @@ class Ingest:
 
         Raises
         ------
+        AccessDenied
+            The actor may not upload.
         UploadUnknown
             No upload with this UUID was begun by this actor's HCF.
         UploadOffset
@@ -174,6 +176,7 @@ class Ingest:
         StorageFull
             No room; the offset has not advanced.
         """
+        require(actor, UploadChunk)
         received = self._uploads.append(actor.hcf_id, request.exam_uuid, request.offset, request.data)
         return UploadState(UploadStatus.RECEIVING, received, 0)
 
@@ -195,7 +198,14 @@ class Ingest:
         return self._start(self._store, actor, request)
 
     def abort(self, actor: Actor, request: UploadAbort) -> None:
-        """Forget a partial upload; unknown ones are ignored."""
+        """Forget a partial upload; unknown ones are ignored.
+
+        Raises
+        ------
+        AccessDenied
+            The actor may not upload.
+        """
+        require(actor, UploadAbort)
         self._uploads.discard(actor.hcf_id, request.exam_uuid)
 
     @property
