@@ -131,7 +131,8 @@ def read_signal(path: Path, start: int = 0, count: int = 0, leads: Sequence[Lead
         raise InvalidField("signal.count", count, "samples inside the recording")
     chosen = tuple(leads) or signal.leads
     try:
-        rows = [signal.leads.index(lead) for lead in chosen]
+        # Without a choice by place: several leads may be unspecified.
+        rows = [signal.leads.index(lead) for lead in leads] or list(range(len(signal.leads)))
     except ValueError:
         raise InvalidField("signal.leads", chosen, "leads of the recording") from None
     try:
