@@ -6,7 +6,7 @@ import json
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cardioserver.settings.config import Config
 from cardioserver.settings.errors import Problem
@@ -16,17 +16,17 @@ Json = dict[str, Any]
 Place = tuple[str | int, ...]
 
 
-def explain(error: ValidationError, document: Json) -> tuple[Problem, ...]:
+def explain(error: ValidationError, document: Json, group: type[BaseModel] = Config) -> tuple[Problem, ...]:
     """Every error as a :class:`Problem`, in the order of the file's groups.
 
     Parameters
     ----------
     error
-        From validating *document* as a :class:`Config`.
+        From validating *document* as a *group*.
     document
         The file's content, for the values.
     """
-    schema = Config.model_json_schema()
+    schema = group.model_json_schema()
     problems = []
     for entry in error.errors(include_url=False, include_context=False, include_input=False):
         place: Place = entry["loc"]
