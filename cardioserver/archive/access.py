@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, not_, or_, true
 
 from cardioserver.archive.errors import AccessDenied
 from cardioserver.archive.schema import account, archive, consultation, ecg_order, event, exam, patient
@@ -177,8 +177,7 @@ def visible_exams(actor: Actor) -> ColumnElement[bool]:
         case Reach.ALL:
             return true()
         case Reach.HCF:
-            sent = select(consultation.c.exam_id).where(consultation.c.to_hcf_id == actor.hcf_id)
-            return or_(exam.c.hcf_id == actor.hcf_id, exam.c.exam_id.in_(sent))
+            return or_(exam.c.hcf_id == actor.hcf_id, _was_sent(actor.hcf_id))
         case Reach.UPLOADED:
             return and_(exam.c.recorder_account_id == actor.account_id, exam.c.hcf_id == actor.hcf_id)
         case Reach.NONE:
@@ -200,19 +199,29 @@ def visible_patients(actor: Actor) -> ColumnElement[bool]:
         case Reach.ALL:
             return true()
         case Reach.HCF:
-            return or_(
-                patient.c.issuer_hcf_id == actor.hcf_id,
-                patient.c.patient_id.in_(_sent_patients(actor.hcf_id)),
-            )
+            return or_(patient.c.issuer_hcf_id == actor.hcf_id, _has_sent_exam(actor.hcf_id))
         case Reach.UPLOADED:
             return patient.c.issuer_hcf_id == actor.hcf_id
         case Reach.NONE:
             return false()
 
 
-def _sent_patients(hcf_id: int) -> Select[tuple[int]]:
-    sent = select(exam.c.patient_id).join(consultation, consultation.c.exam_id == exam.c.exam_id)
-    return sent.where(consultation.c.to_hcf_id == hcf_id)
+# Correlated, so that they cost a look for each row of a page, not a list of all that was ever sent.
+
+
+def _was_sent(hcf_id: int) -> ColumnElement[bool]:
+    sent = consultation.alias()
+    return exists().where(sent.c.exam_id == exam.c.exam_id, sent.c.to_hcf_id == hcf_id).correlate(exam)
+
+
+def _has_sent_exam(hcf_id: int) -> ColumnElement[bool]:
+    own, sent = exam.alias(), consultation.alias()
+    of_patient = own.c.patient_id == patient.c.patient_id
+    return (
+        exists()
+        .where(of_patient, sent.c.exam_id == own.c.exam_id, sent.c.to_hcf_id == hcf_id)
+        .correlate(patient)
+    )
 
 
 def visible_archives(actor: Actor) -> ColumnElement[bool]:

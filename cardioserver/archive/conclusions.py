@@ -20,7 +20,7 @@ from cardioserver.archive.events import Subscription, record_event
 from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.records import BankRecord, RecordKind
 from cardioserver.archive.schema import conclusion as table
-from cardioserver.archive.schema import exam
+from cardioserver.archive.schema import consultation, exam
 from cardioserver.archive.signatures import signature
 from cardioserver.ecg.errors import InvalidField
 from cardioserver.ecg.patient import check_text
@@ -121,6 +121,8 @@ def restore(connection: Connection, record: BankRecord) -> Conclusion:
         raise Conflict(f"conclusion {record.uuid}") from None
     counted = update(exam).where(exam.c.exam_id == restored.exam_id)
     connection.execute(counted.values(conclusion_count=exam.c.conclusion_count + 1, concluded=True))
+    sent = update(consultation).where(consultation.c.exam_id == restored.exam_id)
+    connection.execute(sent.values(concluded=True))
     return restored
 
 

@@ -75,8 +75,9 @@ def restore(connection: Connection, record: BankRecord) -> None:
         The database has not its exam.
     """
     body = record.body
-    started_at = connection.scalar(select(exam.c.started_at).where(exam.c.exam_id == body["exam_id"]))
-    if started_at is None:
+    query = select(exam.c.started_at, exam.c.concluded).where(exam.c.exam_id == body["exam_id"])
+    about = connection.execute(query.with_for_update()).one_or_none()
+    if about is None:
         raise NotFound(f"exam {body['exam_id']}")
     row = {
         "consultation_id": body["consultation_id"],
@@ -86,7 +87,8 @@ def restore(connection: Connection, record: BankRecord) -> None:
         "to_hcf_id": body["to_hcf_id"],
         "account_id": body["account_id"],
         "created_at": record.created_at,
-        "started_at": started_at,
+        "started_at": about.started_at,
+        "concluded": about.concluded,
         "comment": body["comment"],
     }
     connection.execute(insert_or_keep(connection, table), row)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cardioserver.archive.errors import ArchiveError, DatabaseUnavailable, StorageFull
+from cardioserver.archive.hints import HintingCompiler
 
 WRITES = "cardioserver_writes"
 """Execution option of connections that write: their transactions begin with the write lock."""
@@ -72,6 +73,8 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
         # The driver's own transaction control would begin too late: BEGIN is ours, see _begin_sqlite.
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": LOCK_TIMEOUT},
     )
+
+    engine.dialect.statement_compiler = HintingCompiler
 
     def create_private_file(*_: object) -> None:
         # SQLite gives the -wal and -shm files the permissions of the database file.

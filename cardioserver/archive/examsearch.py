@@ -9,36 +9,55 @@ of its own.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, Select, select, true, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    exists,
+    func,
+    select,
+    true,
+    type_coerce,
+)
 from sqlalchemy.engine import Row
 
 from cardioserver.archive import patients
-from cardioserver.archive.access import Actor, visible_exams
+from cardioserver.archive.access import EXAM_REACH, Actor, Reach, visible_exams
 from cardioserver.archive.columns import local_time
 from cardioserver.archive.exams import sent_to
+from cardioserver.archive.hints import along
 from cardioserver.archive.paging import Key, beyond, decode_cursor, encode_cursor, page_length
 from cardioserver.archive.patientsearch import begins
 from cardioserver.archive.schema import consultation, exam, patient
-from cardioserver.archive.searchkeys import number_key
+from cardioserver.archive.searchkeys import name_key, number_key
 from cardioserver.ecg.patient import Sex
 from cardioserver.protocol.messages import ExamPage, ExamSummary, FindExams
 
-FEW_PATIENTS = 1500
+FEW_PATIENTS = 2000
 """Up to so many patients of a name, going through all their exams beats going through all exams by time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lead:
-    """What leads a search: tables, the columns of the sort key, a condition."""
+    """What leads a search.
+
+    ``source`` are the tables in the order in which to read them, ``hints`` the indexes to go along;
+    ``started_at`` and ``exam_id`` are the sort key.
+    """
 
     source: FromClause
-    started_at: ColumnElement[datetime]
-    exam_id: ColumnElement[int]
-    condition: ColumnElement[bool]
+    hints: tuple[tuple[Table, tuple[str, ...]], ...]
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    started_at: ColumnElement[datetime] = exam.c.started_at
+    exam_id: ColumnElement[int] = exam.c.exam_id
 
     @property
     def order(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
@@ -72,9 +91,8 @@ def _wanted(connection: Connection, actor: Actor, request: FindExams) -> list[Co
     if request.exam_uuid is not None:
         clauses.append(exam.c.exam_uuid == request.exam_uuid)
     if request.patient_id:
-        clauses.append(
-            exam.c.patient_id == patients.roots(connection, [request.patient_id])[request.patient_id]
-        )
+        root = patients.roots(connection, [request.patient_id])[request.patient_id]
+        clauses.append(exam.c.patient_id == root)
     if key := number_key(request.patient_number):
         clauses.append(exam.c.patient_id.in_(patients.with_number(connection, key)))
     if request.hcf_id:
@@ -87,15 +105,93 @@ def _wanted(connection: Connection, actor: Actor, request: FindExams) -> list[Co
         clauses.append(exam.c.accession_number == number)
     if request.has_conclusion is not None:
         clauses.append(exam.c.concluded == request.has_conclusion)
+    if request.consultation_only:
+        sent = (consultation.c.exam_id == exam.c.exam_id, consultation.c.to_hcf_id == actor.hcf_id)
+        clauses.append(exists().where(*sent).correlate(exam))
     return clauses + begins(patient.c.family_key, request.family_name)
 
 
+_OF_PATIENT = patient.c.patient_id == exam.c.patient_id
+_ALONG_PATIENT = ("patient_id", "started_at", "hcf_id")
+
+
 def _leads(connection: Connection, actor: Actor, request: FindExams) -> list[_Lead]:
-    of_patient = (
-        exam.join(patient, patient.c.patient_id == exam.c.patient_id) if request.family_name else exam
+    """The leads whose exams together are all that the request can find.
+
+    They only lead the way: what may be seen is said by the access rule.
+    """
+    exams = exam.join(patient, _OF_PATIENT) if name_key(request.family_name) else exam
+    if request.exam_uuid is not None:
+        return [_Lead(exams, ())]
+    if request.accession_number.strip():
+        return [_Lead(exams, ((exam, ("accession_number",)),))]
+    if request.patient_id or number_key(request.patient_number):
+        return [_Lead(exams, ((exam, _ALONG_PATIENT),))]
+    if exams is not exam and _are_few(connection, request.family_name):
+        hints = ((patient, ("family_key", "personal_key")), (exam, _ALONG_PATIENT))
+        return [_Lead(patient.join(exam, _OF_PATIENT), hints)]
+    if number := request.device_number.strip():
+        return [
+            _Lead(exams, ((exam, ("device_number", "hcf_id", "started_at")),), (exam.c.hcf_id == hcf_id,))
+            for hcf_id in _hcfs_with_device(connection, number)
+        ]
+    return _leads_by_time(actor, request, exams)
+
+
+def _are_few(connection: Connection, family_name: str) -> bool:
+    some = select(patient.c.patient_id).where(*begins(patient.c.family_key, family_name))
+    some = along(some, patient, "family_key", "personal_key").limit(FEW_PATIENTS + 1)
+    return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) <= FEW_PATIENTS
+
+
+def _hcfs_with_device(connection: Connection, number: str) -> Sequence[int]:
+    query = select(exam.c.hcf_id).where(exam.c.device_number == number).distinct()
+    return connection.scalars(along(query, exam, "device_number", "hcf_id", "started_at")).all()
+
+
+def _leads_by_time(actor: Actor, request: FindExams, exams: FromClause) -> list[_Lead]:
+    reach = EXAM_REACH[actor.role]
+    leads = []
+    if not request.consultation_only:
+        leads.append(_own(actor, request, exams))
+    if request.consultation_only or reach is Reach.HCF:
+        leads.append(_sent(actor, request, with_patient=exams is not exam))
+    return leads
+
+
+def _own(actor: Actor, request: FindExams, exams: FromClause) -> _Lead:
+    match EXAM_REACH[actor.role]:
+        case Reach.UPLOADED:
+            own = exam.c.recorder_account_id == actor.account_id
+            return _Lead(exams, ((exam, ("recorder_account_id", "started_at")),), (own,))
+        case Reach.ALL:
+            own, within = true(), bool(request.hcf_id)
+        case _:
+            own, within = exam.c.hcf_id == actor.hcf_id, True
+    if request.archive_id:
+        index: tuple[str, ...] = ("archive_id", "started_at")
+    elif within and request.has_conclusion is not None:
+        index = ("hcf_id", "concluded", "started_at")
+    else:
+        index = ("hcf_id", "started_at") if within else ("started_at",)
+    return _Lead(exams, ((exam, index),), (own,))
+
+
+def _sent(actor: Actor, request: FindExams, *, with_patient: bool) -> _Lead:
+    source = consultation.join(exam, exam.c.exam_id == consultation.c.exam_id)
+    source = source.join(patient, _OF_PATIENT) if with_patient else source
+    conditions = [consultation.c.to_hcf_id == actor.hcf_id, exam.c.hcf_id != actor.hcf_id]
+    index: tuple[str, ...] = ("to_hcf_id", "started_at", "exam_id")
+    if request.has_conclusion is not None:
+        conditions.append(consultation.c.concluded == request.has_conclusion)
+        index = ("to_hcf_id", "concluded", "started_at", "exam_id")
+    return _Lead(
+        source,
+        ((consultation, index),),
+        tuple(conditions),
+        consultation.c.started_at,
+        consultation.c.exam_id,
     )
-    by_exam = _Lead(of_patient, exam.c.started_at, exam.c.exam_id, true())
-    return [by_exam]
 
 
 def _in_time(
@@ -114,9 +210,12 @@ def _in_time(
 def _keys(
     connection: Connection, lead: _Lead, wanted: list[ColumnElement[bool]], limit: int
 ) -> list[tuple[int, int]]:
-    query = select(*lead.order).select_from(lead.source).where(lead.condition, *wanted)
-    newest_first = [column.desc() for column in lead.order]
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(*newest_first).limit(limit))]
+    query = select(*lead.order).select_from(lead.source).where(*lead.conditions, *wanted)
+    query = query.order_by(*(column.desc() for column in lead.order)).limit(limit)
+    query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql")
+    for table, columns in lead.hints:
+        query = along(query, table, *columns)
+    return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 _LISTED = (

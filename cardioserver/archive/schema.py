@@ -73,7 +73,7 @@ def _small(name: str) -> Column[int]:
 
 
 def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean(create_constraint=False), nullable=False)
+    return Column(name, Boolean(create_constraint=False), nullable=False, default=False)
 
 
 def _text(name: str, length: int = NAME) -> Column[str]:
@@ -221,10 +221,10 @@ exam = _table(
     Index(None, "started_at"),
     Index(None, "hcf_id", "started_at"),
     Index(None, "archive_id", "started_at"),
-    Index(None, "patient_id", "started_at"),
+    Index(None, "patient_id", "started_at", "hcf_id"),
     Index(None, "origin_patient_id"),
     Index(None, "recorder_account_id", "started_at"),
-    Index(None, "device_number", "started_at"),
+    Index(None, "device_number", "hcf_id", "started_at"),
     Index(None, "hcf_id", "concluded", "started_at"),
     Index(None, "accession_number"),
 )
@@ -247,10 +247,12 @@ consultation = _table(
     _reference("to_hcf_id", "hcf.hcf_id"),
     _number("account_id"),
     _time("created_at"),
-    _time("started_at"),  # the exam's, so that a list needs no sort
+    _time("started_at"),  # the exam's, as the next, so that lists need not look there
+    _flag("concluded"),
     _text("comment", 1000),
     UniqueConstraint("exam_id", "to_hcf_id"),
     Index(None, "to_hcf_id", "started_at", "exam_id"),
+    Index(None, "to_hcf_id", "concluded", "started_at", "exam_id"),
 )
 """Exams sent to another HCF."""
 

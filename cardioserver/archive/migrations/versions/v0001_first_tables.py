@@ -262,11 +262,13 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
     )
     op.create_index("ix_exam_accession_number", "exam", ["accession_number"])
     op.create_index("ix_exam_archive_id_started_at", "exam", ["archive_id", "started_at"])
-    op.create_index("ix_exam_device_number_started_at", "exam", ["device_number", "started_at"])
+    op.create_index(
+        "ix_exam_device_number_hcf_id_started_at", "exam", ["device_number", "hcf_id", "started_at"]
+    )
     op.create_index("ix_exam_hcf_id_concluded_started_at", "exam", ["hcf_id", "concluded", "started_at"])
     op.create_index("ix_exam_hcf_id_started_at", "exam", ["hcf_id", "started_at"])
     op.create_index("ix_exam_origin_patient_id", "exam", ["origin_patient_id"])
-    op.create_index("ix_exam_patient_id_started_at", "exam", ["patient_id", "started_at"])
+    op.create_index("ix_exam_patient_id_started_at_hcf_id", "exam", ["patient_id", "started_at", "hcf_id"])
     op.create_index("ix_exam_recorder_account_id_started_at", "exam", ["recorder_account_id", "started_at"])
     op.create_index("ix_exam_started_at", "exam", ["started_at"])
     _create_table(
@@ -330,6 +332,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         sa.Column("account_id", _BIG, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("concluded", sa.Boolean(), nullable=False),
         sa.Column("comment", sa.String(length=1000), nullable=False),
         sa.ForeignKeyConstraint(["exam_id"], ["exam.exam_id"], name="fk_consultation_exam_id"),
         sa.ForeignKeyConstraint(["from_hcf_id"], ["hcf.hcf_id"], name="fk_consultation_from_hcf_id"),
@@ -337,6 +340,11 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         sa.PrimaryKeyConstraint("consultation_id", name="pk_consultation"),
         sa.UniqueConstraint("consultation_uuid", name="uq_consultation_consultation_uuid"),
         sa.UniqueConstraint("exam_id", "to_hcf_id", name="uq_consultation_exam_id_to_hcf_id"),
+    )
+    op.create_index(
+        "ix_consultation_to_hcf_id_concluded_started_at_exam_id",
+        "consultation",
+        ["to_hcf_id", "concluded", "started_at", "exam_id"],
     )
     op.create_index(
         "ix_consultation_to_hcf_id_started_at_exam_id", "consultation", ["to_hcf_id", "started_at", "exam_id"]
