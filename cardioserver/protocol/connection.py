@@ -43,7 +43,7 @@ _TYPE_NUMBERS = {request: number for number, request in _REQUEST_TYPES.items()}
 _REPLY_TYPES = {number: reply for number, (_, reply) in m.REQUESTS.items()}
 _PUSH_NUMBERS = {message: number for number, message in m.PUSHES.items()}
 _WITH_SAMPLES = {_TYPE_NUMBERS[m.Upload], _TYPE_NUMBERS[m.UploadChunk]}
-_NEEDS: dict[int, Capability] = {
+NEEDS: dict[int, Capability] = {
     _TYPE_NUMBERS[m.UploadBegin]: Capability.RESUME,
     _TYPE_NUMBERS[m.UploadChunk]: Capability.RESUME,
     _TYPE_NUMBERS[m.UploadCommit]: Capability.RESUME,
@@ -55,6 +55,7 @@ _NEEDS: dict[int, Capability] = {
     _TYPE_NUMBERS[m.TakeOrder]: Capability.ORDERS,
     _TYPE_NUMBERS[m.ReleaseOrder]: Capability.ORDERS,
 }
+"""Type number → the capability that both sides must have."""
 
 
 class State(Enum):
@@ -304,7 +305,7 @@ class ServerConnection:
             return ErrorCode.LOGIN_REQUIRED
         if self.state is State.AUTHENTICATED and request is m.Login:
             return ErrorCode.ALREADY_LOGGED_IN
-        if _NEEDS.get(number, Capability.NONE) & ~self.capabilities:
+        if NEEDS.get(number, Capability.NONE) & ~self.capabilities:
             return ErrorCode.UNEXPECTED_MESSAGE
         if len(self._in_flight) >= self.limits.max_in_flight:
             return ErrorCode.TOO_MANY_REQUESTS
@@ -435,7 +436,7 @@ class ClientConnection:
             return
         if self.state is State.OPEN and not isinstance(message, m.Login | m.Ping):
             raise LocalProtocolError(f"{name} may not be sent before the login")
-        if _NEEDS.get(number, Capability.NONE) & ~self.info.capabilities:
+        if NEEDS.get(number, Capability.NONE) & ~self.info.capabilities:
             raise LocalProtocolError(f"{name} needs a capability that was not agreed in the hello")
         if len(self._in_flight) >= self.info.limits.max_in_flight:
             raise LocalProtocolError("too many requests in flight for this server")

@@ -16,8 +16,8 @@ from cardioserver.ecg.exam import Exam, ExamType, Method
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import HardwareFilters, LeadOff, SignalFormat
-from cardioserver.protocol import wire
 from cardioserver.protocol import messages as m
+from cardioserver.protocol import wire
 
 MESSAGES: tuple[type, ...] = tuple(
     dict.fromkeys([*(kind for pair in m.REQUESTS.values() for kind in pair), *m.PUSHES.values(), m.Error])
