@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from typing import cast
+from typing import TYPE_CHECKING
 
 from cardioserver.protocol.connection import ServerConnection
 from cardioserver.protocol.messages import ErrorCode
 from cardioserver.protocol.texts import error_message
 from cardioserver.server.logs import Log
-from cardioserver.server.request import Desk
-from cardioserver.server.resources import Resources
 from cardioserver.server.session import Session
-from cardioserver.server.tls import Certificates
+
+if TYPE_CHECKING:
+    from cardioserver.server.request import Desk
+    from cardioserver.server.resources import Resources
+    from cardioserver.server.tls import Certificates
 
 log = Log(__name__)
 
 BACKLOG = 1024
+ACCEPTS_AT_ONCE = 32
+"""Connections accepted before the others get their turn: a flood must not stop them."""
+
+ACCEPT_PAUSE_SECONDS = 0.2
+"""When the system has no more sockets to give."""
+
 CERTIFICATE_CHECK_SECONDS = 5.0
+REFUSED_RETRY_SECONDS = 30
+_MAPPED = "::ffff:"  # an IPv4 address as IPv6 sees it (RFC 4291, section 2.5.5.2)
 
 
 class Listener:
-    """Accepts connections and hands each to a :class:`~cardioserver.server.session.Session`.
+    """Accepts connections and gives each a :class:`~cardioserver.server.session.Session`.
+
+    A connection counts from its first moment, also during its TLS handshake.
 
     Parameters
     ----------
@@ -34,12 +47,13 @@ class Listener:
         self._resources = resources
         self._desk = desk
         self._certificates = certificates
-        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._arriving: set[asyncio.Task[None]] = set()
         self._check: asyncio.TimerHandle | None = None
-        self._handshakes: set[asyncio.Task[None]] = set()
 
     async def listen(self, host: str, port: int) -> int:
-        """Accept connections from now on; returns the port (of the first address, if there are several).
+        """Accept connections from now on; returns the port.
 
         Raises
         ------
@@ -47,11 +61,12 @@ class Listener:
             The address cannot be listened on.
         """
         loop = self._resources.loop
-        self._server = await loop.create_server(self._doorway, host, port, backlog=BACKLOG)
+        self._socket = await asyncio.to_thread(_listening_socket, host, port)
+        self._accepting = loop.create_task(self._accept(self._socket))
         self._resources.wheel.start()
         if self._certificates is not None:
             self._check = loop.call_later(CERTIFICATE_CHECK_SECONDS, self._check_certificates)
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._socket.getsockname()[1])
 
     def reload_certificates(self) -> None:
         """Read the certificates again for new connections; if they are wrong the old ones stay."""
@@ -74,10 +89,12 @@ class Listener:
         """
         if self._check is not None:
             self._check.cancel()
-        if self._server is not None:
-            self._server.close()
-        for task in self._handshakes:
+        tasks = [task for task in (self._accepting, *self._arriving) if task is not None]
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
         sessions = self._resources.sessions
         for session in tuple(sessions):
             session.leave(ErrorCode.SHUTTING_DOWN)
@@ -88,53 +105,64 @@ class Listener:
         await asyncio.sleep(0)
         self._resources.wheel.stop()
 
-    def _doorway(self) -> asyncio.BaseProtocol:
-        return _Doorway(self)
+    # ---------------------------------------------------------------- arrivals
 
-    def admit(self, transport: asyncio.Transport) -> None:
-        """A connection has come: give it a session, or send it away."""
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = self._resources.loop
+        accepted = 0
+        while True:
+            try:
+                arrived, peer = await loop.sock_accept(listening)
+            except OSError as error:
+                log.warning("no connection accepted", error=error.strerror)
+                await asyncio.sleep(ACCEPT_PAUSE_SECONDS)
+                continue
+            self._admit(arrived, str(peer[0]).removeprefix(_MAPPED))
+            accepted += 1
+            if accepted % ACCEPTS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _admit(self, arrived: socket.socket, address: str) -> None:
         resources = self._resources
-        peer = transport.get_extra_info("peername")
-        address = str(peer[0]) if peer else ""
         if not resources.admission.enter(address):
             resources.metrics.refused(ErrorCode.TOO_MANY_CONNECTIONS.name)
-            self._send_away(transport)
+            self._send_away(arrived)
             return
         resources.metrics.accepted.inc()
-        session = Session(resources, self._desk, address)
-        if self._certificates is None:
-            transport.set_protocol(session)
-            session.connection_made(transport)
-            return
-        task = resources.loop.create_task(self._secure(transport, session, self._certificates.context))
-        self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
+        task = resources.loop.create_task(self._welcome(arrived, address))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
-    def _send_away(self, transport: asyncio.Transport) -> None:
-        if self._certificates is None:
-            error = error_message(ErrorCode.TOO_MANY_CONNECTIONS, retry_after=30)
-            transport.writelines(ServerConnection(self._resources.limits).send_error(0, error))
-            transport.close()
-        else:
-            transport.abort()  # to say why would take the handshake that is to be saved
+    def _send_away(self, arrived: socket.socket) -> None:
+        if self._certificates is None:  # with TLS, saying why would take the handshake that is to be saved
+            error = error_message(ErrorCode.TOO_MANY_CONNECTIONS, retry_after=REFUSED_RETRY_SECONDS)
+            words = b"".join(ServerConnection(self._resources.limits).send_error(0, error))
+            try:
+                arrived.send(words)
+                arrived.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it has gone
+        arrived.close()
 
-    async def _secure(self, transport: asyncio.Transport, session: Session, context: ssl.SSLContext) -> None:
+    async def _welcome(self, arrived: socket.socket, address: str) -> None:
+        """Make a session of a socket; with TLS after the handshake."""
         resources = self._resources
+        context = None if self._certificates is None else self._certificates.context
+        session = Session(resources, self._desk, address)
         try:
-            secured = await resources.loop.start_tls(
-                transport,
-                session,
-                context,
-                server_side=True,
-                ssl_handshake_timeout=resources.settings.hello_seconds,
+            await resources.loop.connect_accepted_socket(
+                lambda: session,
+                arrived,
+                ssl=context,
+                ssl_handshake_timeout=None if context is None else resources.settings.hello_seconds,
             )
-        except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
-            resources.admission.leave(session.address)
-            resources.metrics.refused("TLS")
-            log.info("no TLS", address=session.address, error=type(error).__name__)
-            transport.abort()
-            return
-        session.connection_made(cast(asyncio.Transport, secured))
+        except OSError as error:  # ssl.SSLError is one
+            resources.metrics.refused("TLS" if context else "LOST")
+            log.info("connection lost before its first message", address=address, error=type(error).__name__)
+        finally:
+            if not session.begun:
+                resources.admission.leave(address)
+                arrived.close()
 
     def _check_certificates(self) -> None:
         loop = self._resources.loop
@@ -143,11 +171,11 @@ class Listener:
             self.reload_certificates()
 
 
-class _Doorway(asyncio.Protocol):
-    """What a new connection meets first, before a byte is read from it."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._listener.admit(cast(asyncio.Transport, transport))
+def _listening_socket(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
+    listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    listening.setblocking(False)
+    return listening

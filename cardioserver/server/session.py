@@ -39,6 +39,8 @@ class Session(asyncio.BufferedProtocol):
     ----------
     actor
         Who has logged in, or ``None``.
+    begun
+        Whether there ever was a connection (its TLS handshake succeeded).
     uploads, signals
         For the desk: requests that have to be done one after another.
     """
@@ -56,6 +58,7 @@ class Session(asyncio.BufferedProtocol):
         "_stream",
         "actor",
         "address",
+        "begun",
         "connection",
         "signals",
         "transport",
@@ -67,6 +70,7 @@ class Session(asyncio.BufferedProtocol):
         self._resources = resources
         self._desk = desk
         self.address = address
+        self.begun = False
         self.connection = ServerConnection(resources.limits)
         self.transport: asyncio.Transport | None = None
         self.actor: Actor | None = None
@@ -85,13 +89,11 @@ class Session(asyncio.BufferedProtocol):
     # ---------------------------------------------------------------- called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._blocked & _LEAVING:
-            return  # lost during the TLS handshake
+        self.begun = True
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._resources.settings.write_bytes)
         self._resources.enter(self)
         self._resources.wheel.put(self, self._deadline())
-        self._pump()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._resources.inlet[: self._frame.room()]
@@ -102,8 +104,7 @@ class Session(asyncio.BufferedProtocol):
             return  # the peer is on its way out: what it still says is thrown away
         self._resources.metrics.received.inc(nbytes)
         self.connection.receive_data(self._resources.inlet[:nbytes])
-        if self.transport is not None:
-            self._pump()
+        self._pump()
 
     def eof_received(self) -> bool:
         if self._in_flight and not self._over_tls():

@@ -91,6 +91,13 @@ class Peer:
                 return event.error if isinstance(event, Failure) else None
             self._take(data)
 
+    async def read_to_end(self) -> bytes:
+        """Everything the server still sends, whatever it is."""
+        everything = b""
+        while data := await self._read():
+            everything += data
+        return everything
+
     async def push(self) -> m.Event:
         """The next pushed event."""
         while not self.pushes:
