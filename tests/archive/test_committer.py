@@ -22,6 +22,9 @@ from tests.archive import examples
 from tests.archive.samples import Facility
 from tests.archive.uploading import DEADLINE, Uploading, send
 
+sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on the kind of database."""
+
 
 @pytest.fixture
 def archive(
@@ -80,6 +83,7 @@ def test_uploads_go_on_while_the_database_is_down(archive: Uploading, clinic: Fa
         assert not answer.already_stored
 
 
+@sqlite_only
 def test_a_full_disk_of_the_database_counts_as_an_outage(archive: Uploading, clinic: Facility) -> None:
     message = examples.upload()
     with Outage(archive.database, StorageFull)():
@@ -89,6 +93,7 @@ def test_a_full_disk_of_the_database_counts_as_an_outage(archive: Uploading, cli
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_during_an_outage_sending_twice_still_stores_once(
     archive: Uploading, clinic: Facility, down: Outage
 ) -> None:
@@ -106,6 +111,7 @@ def test_during_an_outage_sending_twice_still_stores_once(
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_chunked_uploads_go_on_too(archive: Uploading, clinic: Facility, down: Outage) -> None:
     message = examples.upload()
     with down():
@@ -115,6 +121,7 @@ def test_chunked_uploads_go_on_too(archive: Uploading, clinic: Facility, down: O
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_exams_accepted_after_the_outage_come_after_those_that_wait(
     archive: Uploading, clinic: Facility, down: Outage
 ) -> None:
@@ -129,6 +136,7 @@ def test_exams_accepted_after_the_outage_come_after_those_that_wait(
     assert archive.exam_order() == [message.exam.uuid for message in messages]
 
 
+@sqlite_only
 def test_what_waits_survives_restarts(archive: Uploading, clinic: Facility, down: Outage) -> None:
     messages = _messages(6)
     with down():
@@ -150,6 +158,7 @@ def test_what_waits_survives_restarts(archive: Uploading, clinic: Facility, down
     assert [p.name for p in archive.bank.staging.iterdir() if p.is_dir()] == []
 
 
+@sqlite_only
 def test_another_server_takes_over_what_a_dead_one_left(
     archive: Uploading, clinic: Facility, down: Outage
 ) -> None:
@@ -269,6 +278,7 @@ def _leave(
     return staged
 
 
+@sqlite_only
 def test_a_complete_file_that_was_not_linked_yet_is_stored(archive: Uploading, clinic: Facility) -> None:
     archive.close()
     message = examples.upload()
@@ -282,6 +292,7 @@ def test_a_complete_file_that_was_not_linked_yet_is_stored(archive: Uploading, c
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
+@sqlite_only
 def test_a_file_that_was_cut_off_leaves_nothing(archive: Uploading, clinic: Facility, keep: int) -> None:
     archive.close()
     message = examples.upload()
@@ -295,6 +306,7 @@ def test_a_file_that_was_cut_off_leaves_nothing(archive: Uploading, clinic: Faci
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_a_file_that_was_linked_but_not_indexed_is_indexed(archive: Uploading, clinic: Facility) -> None:
     archive.close()
     message = examples.upload()
@@ -307,6 +319,7 @@ def test_a_file_that_was_linked_but_not_indexed_is_indexed(archive: Uploading, c
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_a_bank_file_without_a_row_is_indexed_when_it_is_sent_again(
     archive: Uploading, clinic: Facility
 ) -> None:
@@ -324,6 +337,7 @@ def test_a_bank_file_without_a_row_is_indexed_when_it_is_sent_again(
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_a_failed_sync_of_the_folder_is_no_acknowledgement(
     archive: Uploading, clinic: Facility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +356,7 @@ def test_a_failed_sync_of_the_folder_is_no_acknowledgement(
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_the_order_of_an_uploader_is_the_order_of_acknowledgement(
     archive: Uploading, clinic: Facility
 ) -> None:

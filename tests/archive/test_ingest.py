@@ -43,6 +43,9 @@ from tests.archive import examples
 from tests.archive.samples import Facility
 from tests.archive.uploading import DEADLINE, Uploading, send
 
+sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on the kind of database."""
+
 
 @pytest.fixture
 def archive(database: Database, clinic: Facility, ids: IdGenerator, tmp_path: Path) -> Iterator[Uploading]:
@@ -76,6 +79,7 @@ def test_an_upload_is_stored_before_it_is_acknowledged(archive: Uploading, recor
     assert (header.exam_id, header.recorder_login) == (answer.exam_id, recorder.login)
 
 
+@sqlite_only
 def test_the_file_tells_all_that_an_empty_database_needs(archive: Uploading, clinic: Facility) -> None:
     message = examples.upload()
     archive.store(clinic.recorder, message)
@@ -95,6 +99,7 @@ def test_the_file_tells_all_that_an_empty_database_needs(archive: Uploading, cli
     )
 
 
+@sqlite_only
 def test_a_chunked_upload_is_stored_and_its_parts_are_gone(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
 
@@ -106,6 +111,7 @@ def test_a_chunked_upload_is_stored_and_its_parts_are_gone(archive: Uploading, r
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_a_broken_upload_resumes_with_another_server(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
     archive.ingest.begin(recorder, examples.begin(message))
@@ -121,6 +127,7 @@ def test_a_broken_upload_resumes_with_another_server(archive: Uploading, recorde
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_a_patient_is_made_once_and_an_order_is_done(archive: Uploading, clinic: Facility) -> None:
     for seed in (1, 2):
         archive.store(clinic.recorder, examples.upload(examples.exam(number="77"), seed))
@@ -153,6 +160,7 @@ def test_sending_twice_stores_once(archive: Uploading, recorder: Actor) -> None:
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_beginning_what_is_stored_tells_so(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
     answer = archive.store(recorder, message)
@@ -166,6 +174,7 @@ def test_beginning_what_is_stored_tells_so(archive: Uploading, recorder: Actor) 
     )
 
 
+@sqlite_only
 def test_a_commit_whose_answer_got_lost_can_be_repeated(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
     first = send(archive.ingest, recorder, message).result(DEADLINE)
@@ -189,6 +198,7 @@ def test_many_at_once_with_the_same_exam_store_one(archive: Uploading, recorder:
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_a_uuid_names_one_exam(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload(seed=1)
     archive.store(recorder, message)
@@ -219,6 +229,7 @@ def test_a_uuid_names_one_exam_also_on_another_day(archive: Uploading, recorder:
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_another_hcf_learns_nothing_of_an_exam_by_its_uuid(
     archive: Uploading, recorder: Actor, centre: Facility
 ) -> None:
@@ -239,6 +250,7 @@ def test_another_hcf_learns_nothing_of_an_exam_by_its_uuid(
 # ---------------------------------------------------------------- refusals
 
 
+@sqlite_only
 def test_wrong_bytes_are_refused_and_the_upload_begins_anew(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
     wrong = replace(message, data=bytes(len(message.data)))
@@ -254,6 +266,7 @@ def test_wrong_bytes_are_refused_and_the_upload_begins_anew(archive: Uploading, 
     archive.assert_holds(message)
 
 
+@sqlite_only
 def test_bytes_that_do_not_fit_the_format_are_refused_by_name(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
 
@@ -263,6 +276,7 @@ def test_bytes_that_do_not_fit_the_format_are_refused_by_name(archive: Uploading
     assert raised.value.field == "signal.sample_count"
 
 
+@sqlite_only
 def test_a_commit_before_the_last_byte_is_refused(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
     archive.ingest.begin(recorder, examples.begin(message))
@@ -276,6 +290,7 @@ def test_a_commit_before_the_last_byte_is_refused(archive: Uploading, recorder: 
     assert archive.ingest.begin(recorder, examples.begin(message)).received == 100
 
 
+@sqlite_only
 def test_an_aborted_upload_is_unknown(archive: Uploading, recorder: Actor) -> None:
     message = examples.upload()
     archive.ingest.begin(recorder, examples.begin(message))
@@ -286,6 +301,7 @@ def test_an_aborted_upload_is_unknown(archive: Uploading, recorder: Actor) -> No
         archive.ingest.commit(recorder, UploadCommit(message.exam.uuid)).result(DEADLINE)
 
 
+@sqlite_only
 def test_an_archive_of_another_hcf_is_refused(archive: Uploading, recorder: Actor, centre: Facility) -> None:
     message = examples.upload(examples.exam(archive_id=centre.archive.archive_id))
 
@@ -297,6 +313,7 @@ def test_an_archive_of_another_hcf_is_refused(archive: Uploading, recorder: Acto
     archive.assert_holds()
 
 
+@sqlite_only
 def test_a_viewer_may_not_upload(archive: Uploading, recorder: Actor) -> None:
     with pytest.raises(AccessDenied):
         archive.store(replace(recorder, role=Role.VIEWER), examples.upload())
@@ -304,6 +321,7 @@ def test_a_viewer_may_not_upload(archive: Uploading, recorder: Actor) -> None:
     archive.assert_holds()
 
 
+@sqlite_only
 def test_an_archive_that_does_not_exist_is_refused_by_name(archive: Uploading, recorder: Actor) -> None:
     with pytest.raises(InvalidField) as raised:
         archive.store(recorder, examples.upload(examples.exam(archive_id=12345)))
@@ -311,6 +329,7 @@ def test_an_archive_that_does_not_exist_is_refused_by_name(archive: Uploading, r
     assert raised.value.field == "exam.archive_id"
 
 
+@sqlite_only
 def test_an_archive_made_a_moment_ago_is_found(archive: Uploading, clinic: Facility) -> None:
     with archive.database.write() as connection:
         made = add_archive(connection, archive.ids, clinic.hcf_id, "Новый")
@@ -322,6 +341,7 @@ def test_an_archive_made_a_moment_ago_is_found(archive: Uploading, clinic: Facil
         assert connection.scalar(select(schema.exam.c.archive_id)) == made.archive_id
 
 
+@sqlite_only
 def test_an_exam_larger_than_the_limit_is_refused_before_its_bytes_come(
     archive: Uploading, recorder: Actor
 ) -> None:
@@ -369,6 +389,7 @@ def _fail_for(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[object], bool])
 # ---------------------------------------------------------------- groups and closing
 
 
+@sqlite_only
 def test_exams_that_arrive_together_share_a_transaction(
     archive: Uploading, recorder: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +412,7 @@ def test_exams_that_arrive_together_share_a_transaction(
     assert max(sizes) > 1
 
 
+@sqlite_only
 def test_closing_finishes_what_was_accepted(archive: Uploading, recorder: Actor) -> None:
     messages = [examples.upload(seed=seed) for seed in range(10)]
     futures = [archive.ingest.store(recorder, message) for message in messages]
