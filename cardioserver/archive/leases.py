@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select, update
 
+from cardioserver.archive import audit
+from cardioserver.archive.audit import AuditEntry
 from cardioserver.archive.clock import Clock, database_time
 from cardioserver.archive.database import Database
 from cardioserver.archive.deliveries import UNFINISHED, Delivery, DeliveryStatus, from_row, shortened
 from cardioserver.archive.schema import delivery
 
+SPARE = 32
+"""Candidates beyond those wanted: other workers look at the same moment and take the first."""
 
 MAX_DOUBLINGS = 30  # beyond any cap; a timedelta ends at 2**46 seconds
 
@@ -71,20 +75,21 @@ class Leases:
         with self.database.read() as connection:
             # Once a delivery has no unfinished one before it, it never has one again: ids of one exam's
             # deliveries ascend with their commits. So this needs no lock.
-            candidates = _due(connection, exporter, limit, self.clock(connection))
+            candidates = _due(connection, exporter, limit + SPARE, self.clock(connection))
         if not candidates:
             return ()
-        return self.database.transact(lambda connection: self._lease(connection, candidates, backoff))
+        return self.database.transact(lambda connection: self._lease(connection, candidates, limit, backoff))
 
     def _lease(
-        self, connection: Connection, candidates: Collection[int], backoff: Backoff
+        self, connection: Connection, candidates: Collection[int], limit: int, backoff: Backoff
     ) -> tuple[Delivery, ...]:
         now = self.clock(connection)
         query = (
             select(delivery)
             .where(delivery.c.delivery_id.in_(candidates), delivery.c.next_attempt_at <= now)
             .where(delivery.c.status.in_((int(DeliveryStatus.WAITING), int(DeliveryStatus.LEASED))))
-            .order_by(delivery.c.next_attempt_at, delivery.c.delivery_id)
+            .order_by(delivery.c.delivery_id)  # the key's own order: a sort would lock all of them
+            .limit(limit)
             .with_for_update(skip_locked=True)  # nothing on SQLite, where the transaction is the lock
         )
         rows = connection.execute(query).all()
@@ -121,14 +126,21 @@ class Leases:
         connection.execute(update(delivery).where(mine).values(lease_until=until, next_attempt_at=until))
         return frozenset(connection.scalars(select(delivery.c.delivery_id).where(mine)))
 
-    def done(self, delivered: Delivery) -> bool:
-        """The document has arrived. ``False``: the lease had lapsed and another worker has it now."""
+    def done(self, delivered: Delivery, entry: AuditEntry | None = None) -> DeliveryStatus | None:
+        """The document has arrived. ``None``: the lease had lapsed and another worker has it now.
 
-        def finish(connection: Connection) -> bool:
+        Parameters
+        ----------
+        entry
+            For the audit journal, written in any case: the data have left.
+        """
+
+        def finish(connection: Connection) -> DeliveryStatus | None:
+            audit.record(connection, [] if entry is None else [entry])
             if not self._lock(connection, delivered):
-                return False
+                return None
             _end(connection, (delivered.delivery_id,), DeliveryStatus.DONE, self.clock(connection), "")
-            return True
+            return DeliveryStatus.DONE
 
         return self.database.transact(finish)
 
