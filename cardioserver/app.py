@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cardioserver.archive.archive import Archive
@@ -16,6 +16,10 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.ingest import Ingest, IngestLimits
 from cardioserver.archive.journal import Journal
 from cardioserver.archive.passwords import Passwords
+from cardioserver.integration.exporter import Exporter
+from cardioserver.integration.registry import load_exporters
+from cardioserver.integration.source import ArchiveSource
+from cardioserver.integration.worker import DeliveryWorker
 from cardioserver.server.folder import DataFolder, FolderInUse, server_id
 from cardioserver.server.logs import Log, open_log
 from cardioserver.server.process import Numbers, Process, StartError
@@ -111,10 +115,12 @@ class Application:
             self.certificates,
         )
         self.upkeep.start()
+        self.services.worker.start()
         try:
             process.run()
         finally:
             self.upkeep.close()
+            self.services.worker.stop(self.config.limits.drain_seconds)
             self.services.ingest.close()
             self.store.close()
             self.folder.close()
@@ -145,9 +151,13 @@ def build(config: Config) -> Application:
         raise StartError(_no_folder(error)) from error
     try:
         certificates = _certificates(config)
+        exporters = load_exporters(config.exporters)
         store = open_store(config)
         migrated = _prepare(store, has_copy=(config.data / SNAPSHOT_FILE).exists())
-        return _wire(config, folder, store, certificates, migrated=migrated)
+        return _wire(config, folder, store, certificates, exporters, migrated=migrated)
+    except ConfigError as error:
+        folder.close()
+        raise ConfigError(error.file or config.file, error.problems) from None
     except OSError as error:
         folder.close()
         raise StartError(_no_folder(error)) from error
@@ -157,20 +167,35 @@ def build(config: Config) -> Application:
 
 
 def _wire(
-    config: Config, folder: DataFolder, store: Store, certificates: Certificates | None, *, migrated: bool
+    config: Config,
+    folder: DataFolder,
+    store: Store,
+    certificates: Certificates | None,
+    exporters: Sequence[Exporter],
+    *,
+    migrated: bool,
 ) -> Application:
-    database, ids, snapshot = store.database, store.ids, store.snapshot
+    database, bank, ids, snapshot = store.database, store.bank, store.ids, store.snapshot
     journal = Journal(database, config.data / "audit.waiting")
+    subscriptions = [exporter.terms.subscription for exporter in exporters]
+    worker = DeliveryWorker(
+        database, exporters, ArchiveSource(database, bank), ids, server=str(server_id_of(config))
+    )
     services = Services(
-        archive=Archive(database, store.bank, ids, journal, max_page=config.limits.page_rows),
+        archive=Archive(
+            database, bank, ids, journal, subscriptions=subscriptions, max_page=config.limits.page_rows
+        ),
         ingest=Ingest(
             database,
-            store.bank,
+            bank,
             snapshot,
             ids,
+            subscriptions=subscriptions,
             limits=IngestLimits(max_upload=config.limits.upload_bytes),
+            on_events=lambda _: worker.wake(),
         ),
         authenticator=Authenticator(database, snapshot, ids, journal, passwords=Passwords()),
+        worker=worker,
         database=database,
         bank_path=config.bank_path,
     )

@@ -63,7 +63,13 @@ class Pools:
 
 
 class Desk:
-    """Takes the requests of all sessions and sees that each is answered once."""
+    """Takes the requests of all sessions and sees that each is answered once.
+
+    Parameters
+    ----------
+    changed
+        Called when a client has changed something.
+    """
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class Desk:
         archive: Archive,
         ingest: Ingest,
         authenticator: Authenticator,
+        changed: Callable[[], None],
         pushes: Pushes,
         pools: Pools,
         metrics: Metrics,
@@ -82,6 +89,7 @@ class Desk:
         self._archive = archive
         self._ingest = ingest
         self._authenticator = authenticator
+        self._changed = changed
         self._pushes = pushes
         self._pools = pools
         self._metrics = metrics
@@ -180,7 +188,7 @@ class Desk:
             self._metrics.exams.inc()
             self._metrics.exam_bytes.inc(size)
         session.reply(pending, stored)
-        self._pushes.wake()
+        self._changed()
 
     def _step(self, session: Session, pending: Pending, message: Any) -> None:
         """Upload steps of one connection go in order: a chunk continues the one before it."""
@@ -221,7 +229,7 @@ class Desk:
         def done(future: Future[Any]) -> None:
             self._finish(session, pending, future)
             if type(message) in _ANNOUNCED:
-                self._pushes.wake()
+                self._changed()
 
         pool.call(done, self._archive.handle, self._actor(session), message, session.address)
 

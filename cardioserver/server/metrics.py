@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +16,9 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+Rows = Callable[[], Iterable[tuple[Sequence[str], float]]]
+"""Reads the rows of a table: values of its labels, and a number."""
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
@@ -69,11 +72,9 @@ class Metrics:
         """Show a number that is read when somebody asks; *read* must be thread-safe."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
-    def table(
-        self, name: str, text: str, label: str, read: Callable[[], Iterable[tuple[str, float]]]
-    ) -> None:
-        """Show several numbers, told apart by *label*; *read* must be thread-safe."""
-        self.registry.register(_Table(name, text, label, read))
+    def table(self, name: str, text: str, labels: Sequence[str], read: Rows) -> None:
+        """Show several numbers, told apart by *labels*; *read* must be thread-safe."""
+        self.registry.register(_Table(name, text, labels, read))
 
     def page(self) -> bytes:
         """The text Prometheus fetches."""
@@ -84,16 +85,14 @@ class Metrics:
 
 
 class _Table(Collector):
-    def __init__(
-        self, name: str, text: str, label: str, read: Callable[[], Iterable[tuple[str, float]]]
-    ) -> None:
-        self._name, self._text, self._label, self._read = name, text, label, read
+    def __init__(self, name: str, text: str, labels: Sequence[str], read: Rows) -> None:
+        self._name, self._text, self._labels, self._read = name, text, labels, read
 
     def describe(self) -> Iterable[Metric]:
-        return [GaugeMetricFamily(self._name, self._text, labels=[self._label])]
+        return [GaugeMetricFamily(self._name, self._text, labels=self._labels)]
 
     def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self._name, self._text, labels=[self._label])
-        for value, number in self._read():
-            family.add_metric([value], number)
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        for values, number in self._read():
+            family.add_metric(values, number)
         yield family

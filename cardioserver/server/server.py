@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from cardioserver.archive.authenticator import Authenticator
 from cardioserver.archive.database import Database
+from cardioserver.archive.deliveries import count_deliveries
+from cardioserver.archive.errors import DatabaseUnavailable
 from cardioserver.archive.ingest import Ingest
+from cardioserver.integration.worker import DeliveryWorker
 from cardioserver.server.desk import Desk, Identity, Pools
 from cardioserver.server.listener import Listener
 from cardioserver.server.logs import Log
@@ -44,6 +47,7 @@ class Services:
     archive: Archive
     ingest: Ingest
     authenticator: Authenticator
+    worker: DeliveryWorker
     database: Database
     bank_path: Path
 
@@ -82,6 +86,7 @@ class Server:
             archive=services.archive,
             ingest=services.ingest,
             authenticator=services.authenticator,
+            changed=self._changed,
             pushes=self._pushes,
             pools=self._pools,
             metrics=self.metrics,
@@ -144,16 +149,27 @@ class Server:
 
     def health(self) -> Health:
         """For ``/healthz``; thread-safe. A database outage is told, but stops no upload: still healthy."""
-        services = self._services
-        database = services.database.is_available()
+        database = self._services.database.is_available()
+        status = "ok" if database else "degraded"
+        try:
+            free: int | None = shutil.disk_usage(self._services.bank_path).free
+        except OSError:
+            free, status = None, "no cardiobank"
+        if self._draining:
+            status = "draining"
         details: dict[str, Any] = {
-            "status": "draining" if self._draining else "ok" if database else "degraded",
+            "status": status,
             "database": database,
             "connections": self.connections,
-            "exams_waiting_for_database": services.ingest.queued,
-            "bank_free_bytes": shutil.disk_usage(services.bank_path).free,
+            "exams_waiting_for_database": self._services.ingest.queued,
+            "bank_free_bytes": free,
         }
-        return Health(not self._draining, details)
+        return Health(status in ("ok", "degraded"), details)
+
+    def _changed(self) -> None:
+        """A client has changed something: there are events to push and to deliver."""
+        self._pushes.wake()
+        self._services.worker.wake()
 
     def _show_gauges(self) -> None:
         resources, pools, metrics = self._resources, self._pools, self.metrics
@@ -177,10 +193,24 @@ class Server:
         metrics.table(
             "cardioserver_queue_depth",
             "Calls in thread pools, running and waiting.",
-            "pool",
+            ("pool",),
             lambda: [
-                ("password", pools.passwords.depth),
-                ("read", pools.reads.depth),
-                ("upload", pools.uploads.depth),
+                (("password",), pools.passwords.depth),
+                (("read",), pools.reads.depth),
+                (("upload",), pools.uploads.depth),
             ],
         )
+        metrics.table(
+            "cardioserver_deliveries",
+            "Deliveries in the outbox of all servers.",
+            ("exporter", "status"),
+            self._deliveries,
+        )
+
+    def _deliveries(self) -> list[tuple[tuple[str, ...], float]]:
+        try:
+            with self._services.database.read() as connection:
+                counts = count_deliveries(connection)
+        except DatabaseUnavailable:
+            return []
+        return [((name, status.name.lower()), count) for (name, status), count in counts.items()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -205,6 +205,12 @@ class Config(Group):
     )
     log: LogSettings = Field(default=LogSettings(), description=LogSettings.__doc__)
     exporters: tuple[ExporterSettings, ...] = Field(default=(), description=ExporterSettings.__doc__)
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where this was read from, to name it when a part cannot be built from what it says."""
+        return self._file
 
     @property
     def bank_path(self) -> Path:

@@ -55,6 +55,7 @@ def load(
     problems = tuple(problems_of(config))
     if problems:
         raise ConfigError(path, problems)
+    config._file = path
     return config
 
 

@@ -61,7 +61,7 @@ async def serve(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Serv
             groups.setdefault("monitoring", {"enabled": False})
             groups["server"] = {"host": "127.0.0.1", "port": 0} | groups.get("server", {})
             config = Config.model_validate({"data": tmp_path, **groups})
-            fakes = FakeServices(sqlite_database, tmp_path)
+            fakes = FakeServices(sqlite_database, tmp_path / "bank")
             server = Server(config, fakes.services, 7, certificates)
             port, monitoring_port = await server.start()
             stack.push_async_callback(server.stop, 0.2)

@@ -106,6 +106,16 @@ class FakeAuthenticator:
         return actor.account_id not in self.disabled
 
 
+class FakeWorker:
+    """Counts how often it is woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
 class FakeServices:
     """All of them, around a real database."""
 
@@ -114,10 +124,18 @@ class FakeServices:
         self.ingest = FakeIngest()
         self.authenticator = FakeAuthenticator()
         self.database = database
+        self.worker = FakeWorker()
+        self._bank_path = bank_path
+        bank_path.mkdir()
         self.services = Services(
             archive=self.archive,  # type: ignore[arg-type]
             ingest=self.ingest,  # type: ignore[arg-type]
             authenticator=self.authenticator,  # type: ignore[arg-type]
+            worker=self.worker,  # type: ignore[arg-type]
             database=database,
             bank_path=bank_path,
         )
+
+    def lose_bank(self) -> None:
+        """As if its disk were gone."""
+        self._bank_path.rmdir()
