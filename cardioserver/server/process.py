@@ -13,7 +13,7 @@ import cardioserver
 from cardioserver.server.banner import READY, STOPPED, STOPPING, Banner
 from cardioserver.server.folder import DataFolder, Listening
 from cardioserver.server.logs import Log
-from cardioserver.server.server import Server, Services
+from cardioserver.server.server import AddressError, Server, Services
 from cardioserver.server.tls import Certificates
 from cardioserver.settings import Config, Phrase, system_language
 
@@ -80,14 +80,13 @@ class Process:
             loop.add_signal_handler(number, _stop, stop)
         loop.add_signal_handler(signal.SIGHUP, server.reload_certificates)
         loop.set_exception_handler(_log_loop_error)
-        host = self._config.server.host
         try:
             port, monitoring_port = await server.start()
-        except OSError as error:
+        except AddressError as error:
             raise StartError(
                 Phrase(
-                    f"Cannot listen on {host}: {error.strerror}. Choose another address or port.",
-                    f"Не удаётся принимать подключения на {host}: {error.strerror}. "
+                    f"Cannot listen on {error.place}: {error.reason}. Choose another address or port.",
+                    f"Не удаётся принимать подключения на {error.place}: {error.reason}. "
                     "Выберите другой адрес или порт.",
                 )
             ) from error

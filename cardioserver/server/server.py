@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,17 @@ class Services:
     worker: DeliveryWorker
     database: Database
     bank_path: Path
+
+
+class AddressError(Exception):
+    """An address cannot be listened on."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        # A resolver's errors have numbers of their own; other texts may carry more than the reason.
+        known = error.errno is not None and error.errno > 0
+        self.reason = os.strerror(error.errno) if known else str(error.strerror)
+        self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        super().__init__(f"{self.place}: {self.reason}")
 
 
 class Server:
@@ -110,21 +122,22 @@ class Server:
 
         Raises
         ------
-        OSError
+        AddressError
             An address cannot be listened on.
         """
-        monitoring = self._config.monitoring
-        if monitoring.enabled:
-            port = self._config.monitoring_port
-            self._monitoring = Monitoring(monitoring.host, port, self.metrics, self.health)
+        host, port = self._config.server.host, self._config.server.port
         try:
-            port = await self._listener.listen(self._config.server.host, self._config.server.port)
-        except OSError:
-            if self._monitoring is not None:
-                self._monitoring.close()
-            raise
-        if self._monitoring is None:
+            port = await self._listener.listen(host, port)
+        except OSError as error:
+            raise AddressError(host, port, error) from error
+        if not self._config.monitoring.enabled:
             return port, 0
+        host, monitoring_port = self._config.monitoring.host, self._config.monitoring_port
+        try:
+            self._monitoring = Monitoring(host, monitoring_port, self.metrics, self.health)
+        except OSError as error:
+            await self._listener.drain(0)
+            raise AddressError(host, monitoring_port, error) from error
         self._monitoring.start()
         return port, self._monitoring.port
 
