@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import tracemalloc
+from dataclasses import replace
 
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.connection import Reply, Request
@@ -19,12 +20,15 @@ from cardioserver.protocol.layout import parse, serialise
 from cardioserver.protocol.messages import ErrorCode
 from cardioserver.protocol.texts import error_message
 from tests.protocol.examples import DIGEST, EXAM, EXAM_UUID, EXAMPLES, SAMPLES, SIGNAL
-from tests.protocol.pair import ACCOUNT, NOW, Pair, info, raw_request
+from tests.protocol.pair import ACCOUNT, LIMITS, NOW, Pair, info, raw_request
 
 MEMORY_PER_BYTE = 400
 """A list of 65535 dates is the largest thing for its size."""
 
-FREE_MEMORY = 1 << 20
+MAX_PAYLOAD = 1 << 20
+FREE_MEMORY = MAX_PAYLOAD + (1 << 20)
+"""An announced payload has its address space at once, though no memory yet: these are not told apart here."""
+
 ERROR = error_message(ErrorCode.NOT_FOUND)
 
 
@@ -65,7 +69,7 @@ def to_server(stream: bytes, split: int, logged_in: bool) -> None:
 
 def to_client(stream: bytes, split: int, _logged_in: bool) -> None:
     """Be a client that has asked for everything and is sent *stream*."""
-    pair = Pair(m.Limits(1 << 20, 100, 1 << 22, 900, 200)).log_in()
+    pair = Pair(replace(LIMITS, max_in_flight=100, max_payload=MAX_PAYLOAD)).log_in()
     for request, _ in m.REQUESTS.values():
         if request in ASKED:
             pair.client.send_request(ASKED[request])

@@ -33,7 +33,7 @@ class Pair:
         self.limits = limits
         self.split = split
         self.server = ServerConnection(limits, today=lambda: date(2026, 11, 21))
-        self.client = ClientConnection()
+        self.client = ClientConnection(limits.max_payload)
 
     def ask(self, message: object) -> Request | Rejected:
         """Send a request; what the server makes of it."""

@@ -514,7 +514,7 @@ def test_an_idle_connection_is_small() -> None:
         b"".join(frame(0x0005, Flags.REPLY | Flags.ERROR, 12345, serialise(error_message(ErrorCode.BUSY)))),
         b"".join(frame(0, Flags.REPLY | Flags.ERROR, 0, [b"\x01"])),
         b"".join(frame(0x0100, Flags.PUSH, 0, [b"\x01"])),
-        header_of(m.Ping, 64 << 20),
+        header_of(m.Ping, 2 << 20),
     ],
 )
 def test_a_server_that_breaks_the_protocol_is_left(data: bytes) -> None:
