@@ -58,8 +58,8 @@ class AddressError(Exception):
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
         # A resolver's errors have numbers of their own; other texts may carry more than the reason.
-        known = error.errno is not None and error.errno > 0
-        self.reason = os.strerror(error.errno) if known else str(error.strerror)
+        number = error.errno or 0
+        self.reason = os.strerror(number) if number > 0 else str(error.strerror)
         self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         super().__init__(f"{self.place}: {self.reason}")
 

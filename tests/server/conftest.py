@@ -34,9 +34,14 @@ class Served:
         return Peer(self.port, **options)
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The server runs on either loop, so its tests run on both."""
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The server runs on either loop, so its tests run on both; as a process it has its own."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.name != "test_process.py":
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
 
 
 Serve = Callable[..., Awaitable[Served]]

@@ -22,9 +22,6 @@ from tests.server.peer import Peer
 from tests.server.samples import upload
 from tests.servers import MariaDb, wait_until
 
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-"""The server has a process and a loop of its own."""
-
 Start = Callable[..., ServerProcess]
 
 
