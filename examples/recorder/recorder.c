@@ -358,19 +358,14 @@ static int greet(link_t *link, const options_t *o, uint64_t *max_payload)
     return STORED;
 }
 
-static int log_in(link_t *link, const options_t *o)
+static int log_in(link_t *link, const options_t *o, const char *password)
 {
     writer_t w = {NULL, 0, 0};
-    char password[256];
     outcome_t outcome;
 
-    if (!read_password(o->password_file, password, sizeof password))
-        return USAGE;
     put_text(&w, o->login);
     put_text(&w, password);
     outcome = link_ask(link, LOGIN, &w);
-    memset(w.data, 0, w.size);
-    memset(password, 0, sizeof password);
     writer_free(&w);
     if (outcome != ANSWERED)
         return explain(link, outcome, "login");
@@ -505,20 +500,21 @@ int main(int count, char **arguments)
     options_t options;
     ecg_t ecg = {NULL, 0, 0, 0, 0, {0}};
     link_t link;
+    char password[256];
     uint64_t max_payload = 0;
     outcome_t outcome;
     int result;
 
     if (!parse_arguments(count, arguments, &options))
         return use();
-    if (!read_ecg(&options, &ecg))
+    if (!read_password(options.password_file, password, sizeof password) || !read_ecg(&options, &ecg))
         return USAGE;
     outcome = link_open(&link, options.host, options.port);
     result = outcome == ANSWERED ? STORED : explain(&link, outcome, "connect");
     if (result == STORED)
         result = greet(&link, &options, &max_payload);
     if (result == STORED)
-        result = log_in(&link, &options);
+        result = log_in(&link, &options, password);
     if (result == STORED)
         result = upload(&link, &options, &ecg, max_payload);
     link_close(&link, result == STOPPED);
