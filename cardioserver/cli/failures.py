@@ -1,0 +1,73 @@
+"""From exceptions to what a person reads and the exit status."""
+
+from __future__ import annotations
+
+from cardioserver.cli.exits import ExitCode, Failure
+from cardioserver.settings.language import Phrase
+
+
+def explain(error: BaseException) -> tuple[Phrase, ExitCode] | None:
+    """What to say about an error; ``None``: it is a fault of this program."""
+    if isinstance(error, Failure):
+        return error.phrase, error.code
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        said = f"{place}{error.strerror or type(error).__name__}"
+        return Phrase(said, said), ExitCode.FAILED
+    for of_room in (_of_client, _of_archive, _of_settings, _of_ecg):
+        said_and_code = of_room(error)
+        if said_and_code is not None:
+            return said_and_code
+    return None
+
+
+# Each asks only if its room was loaded: an error of a room comes from its code.
+
+
+def _of_client(error: BaseException) -> tuple[Phrase, ExitCode] | None:
+    from cardioserver.client import errors
+
+    if not isinstance(error, errors.ClientError):
+        return None
+    phrase = Phrase(error.say("en"), error.say("ru"))
+    if isinstance(
+        error, errors.ConnectError | errors.ConnectionLost | errors.ReplyTimeout | errors.Unavailable
+    ):
+        return phrase, ExitCode.UNREACHABLE
+    if isinstance(error, errors.LoginRejected | errors.NotAllowed):
+        return phrase, ExitCode.REFUSED
+    return phrase, ExitCode.FAILED
+
+
+def _of_archive(error: BaseException) -> tuple[Phrase, ExitCode] | None:
+    from cardioserver.archive.errors import ArchiveError, DatabaseUnavailable
+
+    if not isinstance(error, ArchiveError):
+        return None
+    note = f" ({error.note})" if error.note else ""
+    unreachable = isinstance(error, DatabaseUnavailable)
+    code = ExitCode.UNREACHABLE if unreachable else ExitCode.FAILED
+    return Phrase(error.text_en + note, error.text_ru + note), code
+
+
+def _of_settings(error: BaseException) -> tuple[Phrase, ExitCode] | None:
+    from cardioserver.server.process import StartError
+    from cardioserver.settings import ConfigError
+
+    if isinstance(error, ConfigError):
+        return Phrase(error.say("en"), error.say("ru")), ExitCode.CONFIGURATION
+    if isinstance(error, StartError):
+        return error.phrase, ExitCode.CONFIGURATION
+    return None
+
+
+def _of_ecg(error: BaseException) -> tuple[Phrase, ExitCode] | None:
+    from cardioserver.ecg.errors import EcgError, InvalidField
+    from cardioserver.protocol.texts import error_of
+
+    if isinstance(error, InvalidField):
+        told = error_of(error)
+        return Phrase(told.text_en, told.text_ru), ExitCode.FAILED
+    if isinstance(error, EcgError):
+        return Phrase(str(error), str(error)), ExitCode.FAILED
+    return None
