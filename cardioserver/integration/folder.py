@@ -1,0 +1,202 @@
+"""The folder exporter: documents of finished exams in a directory that another system watches.
+
+A document appears whole or not at all: everything is written and synced under a hidden name in the same
+directory and then renamed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import Field
+
+from cardioserver.integration.documents import conclusion_text, exam_document, wfdb_record
+from cardioserver.integration.exporter import (
+    Delivery,
+    DeliveryOptions,
+    Retryable,
+    Source,
+    Terms,
+    read_options,
+)
+from cardioserver.integration.naming import NameTemplate
+from cardioserver.protocol.messages import EventKind, ExamDetails
+from cardioserver.settings import ConfigError, Phrase, Problem
+
+_KINDS = {
+    "stored": EventKind.EXAM_STORED,
+    "conclusion": EventKind.CONCLUSION,
+    "both": EventKind.EXAM_STORED | EventKind.CONCLUSION,
+}
+_TEMPORARY = ".cardioserver-"
+_LEFTOVER_AGE = 3600.0  # seconds; no delivery writes files for so long
+
+
+class FolderOptions(DeliveryOptions):
+    """Options of a ``folder`` exporter."""
+
+    folder: Path = Field(description="Where the documents go: an absolute path. Made if it is missing.")
+    when: Literal["stored", "conclusion", "both"] = Field(
+        default="conclusion", description="What makes an exam's documents due."
+    )
+    layout: Literal["folder", "files"] = Field(
+        default="folder", description="A folder for each exam, or files that begin with its name."
+    )
+    name: str = Field(
+        default="{patient_exam.start_date}_{patient_exam.uuid}",
+        description="Template of that name.",
+    )
+    documents: tuple[Literal["json", "wfdb", "text"], ...] = Field(
+        default=("json", "wfdb", "text"), min_length=1, description="Which documents."
+    )
+    mode: str = Field(
+        default="0640",
+        pattern=r"^0[0-7]{3}$",
+        description="Permissions of files; folders get those to enter too.",
+    )
+
+
+class FolderExporter:
+    """Writes the documents of exams to a directory.
+
+    Raises
+    ------
+    ConfigError
+        Options that it cannot work with. A directory that is not there is none of them: deliveries wait for
+        it, as for any system that is down.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self._options = read_options(FolderOptions, options)
+        self._folder = self._options.folder
+        if not self._folder.is_absolute():
+            raise ConfigError(None, (Problem("folder", json.dumps(str(self._folder)), _ABSOLUTE),))
+        self._name = NameTemplate(self._options.name, "name")
+        self._mode = int(self._options.mode, 8)
+        self.terms: Terms = self._options.terms(name, _KINDS[self._options.when])
+        with suppress(OSError):
+            self._remove_leftovers()
+
+    def deliver(self, delivery: Delivery, source: Source) -> None:
+        """See :class:`~cardioserver.integration.exporter.Exporter`."""
+        details = source.exam(delivery.exam_id)
+        name = self._name.of(details)
+        files = self._documents(delivery, details, source, name)
+        with _retryable(self._folder), self._staged(delivery, files) as staged:
+            target = self._folder / name
+            target.parent.mkdir(self._folder_mode, parents=True, exist_ok=True)
+            if self._options.layout == "folder":
+                self._put_folder(staged, target, files)
+            else:
+                for file in files:  # the JSON file last: when it is there, all are
+                    (staged / file).replace(target.parent / file)
+            _sync(target.parent)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    @property
+    def _folder_mode(self) -> int:
+        """Whoever may read a file may enter its folder."""
+        return self._mode | (self._mode & 0o444) >> 2
+
+    def _documents(
+        self, delivery: Delivery, details: ExamDetails, source: Source, name: str
+    ) -> dict[str, bytes]:
+        """Contents of the files by their names, the JSON file last."""
+        wanted = self._options.documents
+        in_folder = self._options.layout == "folder"
+        stem = name.rpartition("/")[2]
+        files: dict[str, bytes] = {}
+        if "wfdb" in wanted:
+            recording = source.signal(delivery.exam_id)
+            files |= wfdb_record("ecg" if in_folder else stem, details, recording)
+        if "text" in wanted and (conclusions := source.conclusions(delivery.exam_id)):
+            files["conclusion.txt" if in_folder else f"{stem}.txt"] = conclusion_text(details, conclusions)
+        if "json" in wanted:
+            files["exam.json" if in_folder else f"{stem}.json"] = exam_document(delivery, details, source)
+        return files
+
+    @contextmanager
+    def _staged(self, delivery: Delivery, files: Mapping[str, bytes]) -> Iterator[Path]:
+        """A hidden folder with the files, durable; what is left of it at the end is removed."""
+        staged = self._folder / f"{_TEMPORARY}{delivery.delivery_id}-{uuid4().hex[:12]}"
+        staged.mkdir(0o700)
+        try:
+            for name, content in files.items():
+                _write(staged / name, content, self._mode)
+            staged.chmod(self._folder_mode)
+            _sync(staged)
+            yield staged
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _put_folder(self, staged: Path, target: Path, files: Mapping[str, bytes]) -> None:
+        if _holds(target, files):
+            return  # this very delivery arrived before, and the outbox did not get to know
+        replaced = staged.with_name(f"{staged.name}-replaced")
+        with suppress(FileNotFoundError):
+            target.rename(replaced)
+        try:
+            staged.rename(target)
+        except OSError:
+            with suppress(OSError):
+                replaced.rename(target)
+            raise
+        shutil.rmtree(replaced, ignore_errors=True)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a process that was killed left."""
+        oldest = time.time() - _LEFTOVER_AGE
+        for path in self._folder.glob(f"{_TEMPORARY}*"):
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+_ABSOLUTE = Phrase("allowed is an absolute path", "допустим абсолютный путь")
+
+
+@contextmanager
+def _retryable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # Not the name of the file: it may hold the patient's number.
+        raise Retryable(f"{folder}: {os.strerror(error.errno or 0)}") from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fchmod(descriptor, mode)  # the process's umask has no say
+        os.fsync(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # network file systems may not sync folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder holds exactly these files."""
+    try:
+        return {path.name: path.read_bytes() for path in folder.iterdir()} == dict(files)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
