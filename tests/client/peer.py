@@ -121,8 +121,10 @@ class Peer:
             writer.transport.abort()
 
     @asynccontextmanager
-    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
+    async def listening(
+        self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> AsyncIterator[Peer]:
+        server = await asyncio.start_server(self._serve, host, self.port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

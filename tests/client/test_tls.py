@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from cardioserver.client import ONCE, Client, tls_context
 from cardioserver.client.errors import ClientError, TlsFailed
@@ -19,44 +13,30 @@ from cardioserver.protocol.errors import BrokenFrame
 from cardioserver.protocol.messages import ErrorCode
 from tests.client.peer import Peer, Talk
 from tests.client.test_connection import answer_pings
+from tests.server.certificates import Authority
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, with its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test server")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
-    return path
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority("test authority")
 
 
 @pytest.fixture
-def server_tls(certificate: Path) -> ssl.SSLContext:
+def trusted(authority: Authority, tmp_path: Path) -> Path:
+    """Its certificate, as the client is given it."""
+    return authority.write(tmp_path / "authority.pem")
+
+
+@pytest.fixture
+def server_tls(authority: Authority, tmp_path: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(authority.issue(tmp_path / "server.pem", "archive.example"))
     return context
 
 
-async def test_trusted_server(certificate: Path, server_tls: ssl.SSLContext) -> None:
+async def test_trusted_server(trusted: Path, server_tls: ssl.SSLContext) -> None:
     async with Peer(answer_pings).listening(server_tls) as peer:
-        tls = tls_context(certificate)
+        tls = tls_context(trusted)
         async with Client("127.0.0.1", peer.port, login="a", password="secret", tls=tls) as person:
             await person.ping()
 
@@ -76,22 +56,23 @@ async def test_plain_client_at_a_tls_port(server_tls: ssl.SSLContext) -> None:
             await person.ping()
 
 
-async def test_tls_client_at_a_plain_port(certificate: Path) -> None:
+async def test_tls_client_at_a_plain_port(trusted: Path) -> None:
     async def offended(talk: Talk) -> None:
         with pytest.raises(BrokenFrame):
             await talk.greet()
         talk.fail(None, ErrorCode.BAD_MAGIC)
 
     async with Peer(offended).listening() as peer:
-        tls = tls_context(certificate)
+        tls = tls_context(trusted)
         with pytest.raises(TlsFailed, match="Check that the server uses TLS"):
             await Client("127.0.0.1", peer.port, login="a", password="x", tls=tls).connect()
 
 
-async def test_wrong_host_name(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    async with Peer(answer_pings).listening(server_tls) as peer:
-        person = Client(
-            "localhost", peer.port, login="a", password="x", tls=tls_context(certificate), retry=ONCE
-        )
+async def test_wrong_host_name(trusted: Path, authority: Authority, tmp_path: Path) -> None:
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(authority.issue(tmp_path / "other.pem", "archive.example"))
+    tls = tls_context(trusted)
+    tls.hostname_checks_common_name = False
+    async with Peer(answer_pings).listening(server_tls, host="127.0.0.2") as peer:
         with pytest.raises(TlsFailed):
-            await person.ping()
+            await Client("127.0.0.2", peer.port, login="a", password="x", tls=tls, retry=ONCE).ping()
