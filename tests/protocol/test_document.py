@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from cardioserver.ecg.exam import ExamType, Method
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Sex
-from cardioserver.protocol import connection, frames
+from cardioserver.protocol import frames, rules
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.layout import parse, serialise, structure_of
 from tests.protocol.examples import EXAMPLES, SAMPLES
@@ -141,16 +141,16 @@ def test_the_flags_are_those_of_the_code() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     limits = section("7. Limits and timeouts")
-    assert f"at most {connection.MAX_STRANGER_PAYLOAD} bytes" in limits
-    assert f"all other requests {connection.MAX_PLAIN_PAYLOAD} bytes" in limits
+    assert f"at most {rules.MAX_STRANGER_PAYLOAD} bytes" in limits
+    assert f"all other requests {rules.MAX_PLAIN_PAYLOAD} bytes" in limits
 
 
 def test_the_capabilities_are_those_of_the_code() -> None:
     (table,) = tables(section("13. Versions"))
     documented = {row[0]: set(row[1].split(", ")) for row in table[1:]}
     names: dict[str, set[str]] = {}
-    for number, capability in connection.NEEDS.items():
-        names.setdefault(str(capability.name), set()).add(m.REQUESTS[number][0].__name__)
+    for request, capability in rules.NEEDS.items():
+        names.setdefault(str(capability.name), set()).add(request.__name__)
     assert documented == names
 
 
