@@ -16,6 +16,7 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.ingest import Ingest, IngestLimits
 from cardioserver.archive.journal import Journal
 from cardioserver.archive.passwords import Passwords
+from cardioserver.archive.retention import forget_old
 from cardioserver.integration.exporter import Exporter
 from cardioserver.integration.registry import load_exporters
 from cardioserver.integration.source import ArchiveSource
@@ -34,6 +35,9 @@ log = Log(__name__)
 
 SNAPSHOT_SECONDS = 10.0
 """How old the directory's copy may be when the database goes away."""
+
+RETENTION_SECONDS = 6 * 3600.0
+"""How often rows that nobody needs any more are deleted."""
 
 SNAPSHOT_FILE = "directory.json"
 
@@ -199,7 +203,12 @@ def _wire(
         database=database,
         bank_path=config.bank_path,
     )
-    upkeep = Upkeep([Chore("follow the database", SNAPSHOT_SECONDS, _follow(store, journal, migrated))])
+    upkeep = Upkeep(
+        [
+            Chore("follow the database", SNAPSHOT_SECONDS, _follow(store, journal, migrated)),
+            Chore("forget old rows", RETENTION_SECONDS, lambda: forget_old(database)),
+        ]
+    )
     return Application(config, folder, store, services, certificates, upkeep)
 
 

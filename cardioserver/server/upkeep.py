@@ -19,7 +19,7 @@ class Chore:
 
     name: str
     seconds: float
-    work: Callable[[], None]
+    work: Callable[[], object]
     due: float = 0.0  # monotonic
     failing: bool = False
 
