@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import shutil
 import tempfile
@@ -74,6 +73,8 @@ def demo(
 
 
 def _demonstrate(background: Background, keep: bool) -> None:
+    import asyncio
+
     recorder, doctor = _add_accounts(background.data)
     exam, recording = _real_ecg()
     running = background.start(["--host", HOST, "--port", str(KEPT_PORT if keep else 0)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ class Server:
         cardioserver.client.errors.ClientError
             What the client raises.
         """
+        import asyncio
 
         async def session() -> T:
             async with self._connected() as client:

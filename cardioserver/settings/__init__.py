@@ -1,9 +1,20 @@
-"""Configuration files as typed values."""
+"""Configuration files as typed values.
 
-from cardioserver.settings.config import Config, ExporterSettings
-from cardioserver.settings.errors import ConfigError, Problem
+The names below are loaded when they are first used: a command that only speaks to a person needs
+:mod:`cardioserver.settings.language` and not the third of a second that the configuration's types take.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from cardioserver.settings.language import Language, Phrase, system_language
-from cardioserver.settings.loading import load
+
+if TYPE_CHECKING:
+    from cardioserver.settings.config import Config, ExporterSettings
+    from cardioserver.settings.errors import ConfigError, Problem
+    from cardioserver.settings.loading import load
 
 __all__ = [
     "Config",
@@ -15,3 +26,17 @@ __all__ = [
     "load",
     "system_language",
 ]
+
+_MODULES = {
+    "Config": "config",
+    "ConfigError": "errors",
+    "ExporterSettings": "config",
+    "Problem": "errors",
+    "load": "loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
