@@ -5,68 +5,33 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO
 
-import google_crc32c
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
+from cardioserver.archive import bankheader
+from cardioserver.archive.bankheader import ExamRecord
 from cardioserver.archive.errors import DamagedExam
 from cardioserver.ecg import codec
-from cardioserver.ecg.errors import CodecError, InvalidField
-from cardioserver.ecg.exam import Exam
+from cardioserver.ecg.codec import CODEC, Encoded
+from cardioserver.ecg.errors import CodecError
 from cardioserver.ecg.lead import Lead
-from cardioserver.ecg.recording import LeadOff, Recording, SignalFormat
+from cardioserver.ecg.recording import Recording
 
-MAGIC = b"CARDIO\x1a\n"
-_HEAD = struct.Struct("<8sIQ")  # magic, size of the header, size of the samples
+__all__ = ["ExamRecord", "check", "encode_exam", "read_header", "read_signal"]
+
+MAGIC = b"CARDIO\x1a\n"  # the control characters end a listing and betray a transfer as text
+FORMAT = 1
+_HEAD = struct.Struct("<8sIIQ")  # magic, format, bytes of the header, bytes of the encoded samples
 _CRC = struct.Struct("<I")
-
-
-@dataclass(frozen=True, slots=True)
-class ExamRecord:
-    """All that is known of a stored exam but its samples: enough to fill an empty database.
-
-    Attributes
-    ----------
-    digest
-        SHA-256 of the sample bytes as on the wire (``recording.samples.tobytes()``).
-    stored_at
-        When the server accepted the exam, aware.
-    server_id
-        The server that accepted it.
-    recorder_account_id, recorder_login, recorder_hcf_id, recorder_hcf_name
-        The account that uploaded it, and that account's facility.
-    archive_id, archive_name, hcf_id, hcf_name, hcf_oktmo
-        The archive that holds the exam, and the facility that owns the archive.
-    issuer_hcf_id, issuer_hcf_name
-        The facility that issued the patient's number.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
-
-    exam_id: int
-    exam: Exam
-    signal: SignalFormat
-    digest: bytes
-    stored_at: datetime
-    server_id: int
-    recorder_account_id: int
-    recorder_login: str
-    recorder_hcf_id: int
-    recorder_hcf_name: str
-    hcf_id: int
-    hcf_name: str
-    hcf_oktmo: str
-    archive_id: int
-    archive_name: str
-    issuer_hcf_id: int
-    issuer_hcf_name: str
+_DIGEST_SIZE = 32
+_FIXED = _HEAD.size + 2 * _CRC.size + _DIGEST_SIZE  # bytes of a file besides header and samples
+_CHUNK = 1 << 20
+_LONGEST_HEADER = 16 << 20  # a day's pacemaker spikes take 2 MiB
 
 
 def encode_exam(record: ExamRecord, recording: Recording) -> bytes:
@@ -81,10 +46,11 @@ def encode_exam(record: ExamRecord, recording: Recording) -> bytes:
     """
     if recording.format != record.signal:
         raise ValueError("the recording has another format than its record")
-    header = _RECORD.dump_json(record)
+    header = bankheader.encode(record, CODEC)
     samples = codec.encode(recording)
-    head = _HEAD.pack(MAGIC, len(header), len(samples)) + header
-    return b"".join((head, _crc(head), samples, _crc(samples)))
+    head = _HEAD.pack(MAGIC, FORMAT, len(header), len(samples))
+    content = b"".join((head, _crc(head), header, _crc(header), samples))
+    return content + sha256(content).digest()
 
 
 def read_header(path: Path) -> ExamRecord:
@@ -98,13 +64,7 @@ def read_header(path: Path) -> ExamRecord:
         The file cannot be opened or read.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size or not head.startswith(MAGIC):
-            raise DamagedExam(f"{path}: not an exam file")
-        _, size, _ = _HEAD.unpack(head)
-        if size > _MAX_HEADER:
-            raise DamagedExam(f"{path}: header too large")
-        return _parse(path, head + file.read(size + _CRC.size))
+        return _Open(path, file).record
 
 
 def read_signal(path: Path, start: int = 0, count: int = 0, leads: Sequence[Lead] = ()) -> Recording:
@@ -122,24 +82,15 @@ def read_signal(path: Path, start: int = 0, count: int = 0, leads: Sequence[Lead
     OSError
         The file cannot be opened or read.
     """
-    record, data = _read(path)
-    signal = record.signal
-    stop = start + count if count else signal.sample_count
-    if not 0 <= start < stop:
-        raise InvalidField("signal.start", start, "a sample inside the recording")
-    if stop > signal.sample_count:
-        raise InvalidField("signal.count", count, "samples inside the recording")
-    chosen = tuple(leads) or signal.leads
-    try:
-        # Without a choice by place: several leads may be unspecified.
-        rows = [signal.leads.index(lead) for lead in leads] or list(range(len(signal.leads)))
-    except ValueError:
-        raise InvalidField("signal.leads", chosen, "leads of the recording") from None
-    try:
-        samples = codec.decode(data, start, stop - start, rows)
-    except CodecError as error:
-        raise DamagedExam(f"{path}: {error}") from None
-    return Recording(_part(signal, start, stop, chosen, rows), samples)
+    with path.open("rb") as file:
+        exam = _Open(path, file)
+        signal = exam.record.signal
+        part = signal.part(start, count, leads)
+        rows = [signal.leads.index(lead) for lead in leads] or range(len(signal.leads))
+        try:
+            return Recording(part, exam.encoded().samples(start, part.sample_count, rows))
+        except CodecError as error:
+            raise exam.damaged(str(error)) from None
 
 
 def check(path: Path) -> ExamRecord:
@@ -152,61 +103,85 @@ def check(path: Path) -> ExamRecord:
     OSError
         The file cannot be opened or read.
     """
-    record, data = _read(path)
-    try:
-        samples = codec.decode(data)
-    except CodecError as error:
-        raise DamagedExam(f"{path}: {error}") from None
-    if sha256(samples.tobytes()).digest() != record.digest:
-        raise DamagedExam(f"{path}: the samples differ from their digest")
-    return record
-
-
-_RECORD = TypeAdapter(ExamRecord)
-_MAX_HEADER = 16 * 1024 * 1024
+    with path.open("rb") as file:
+        exam = _Open(path, file)
+        if not exam.is_whole():
+            raise exam.damaged("its bytes differ from its digest")
+        try:
+            samples = exam.encoded().samples()
+        except CodecError as error:
+            raise exam.damaged(str(error)) from None
+        if sha256(samples.data).digest() != exam.record.digest:
+            raise exam.damaged("the samples differ from their digest")
+        return exam.record
 
 
 def _crc(data: bytes) -> bytes:
-    return _CRC.pack(google_crc32c.value(data))
+    return _CRC.pack(zlib.crc32(data))
 
 
-def _parse(path: Path, head: bytes) -> ExamRecord:
-    if _crc(head[: -_CRC.size]) != head[-_CRC.size :]:
-        raise DamagedExam(f"{path}: the header is damaged")
-    try:
-        return _RECORD.validate_json(head[_HEAD.size : -_CRC.size])
-    except ValidationError:
-        raise DamagedExam(f"{path}: the header is not understood") from None
+class _Open:
+    """An exam's file that is open, and whose header has been verified."""
 
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+        head = file.read(_HEAD.size + _CRC.size)
+        if not head.startswith(MAGIC):
+            raise self.damaged("not an exam file")
+        if len(head) < _HEAD.size + _CRC.size or _crc(head[: _HEAD.size]) != head[_HEAD.size :]:
+            raise self.damaged("its beginning is damaged")
+        _, version, header_size, self._samples_size = _HEAD.unpack_from(head)
+        if version != FORMAT:
+            raise self.damaged(f"written in format {version}, which this version does not read")
+        if os.fstat(file.fileno()).st_size != _FIXED + header_size + self._samples_size:
+            raise self.damaged("cut off, or longer than it was written")
+        if header_size > _LONGEST_HEADER:
+            raise self.damaged("its header is too long")
+        header = file.read(header_size + _CRC.size)
+        if _crc(header[:header_size]) != header[header_size:]:
+            raise self.damaged("its header is damaged")
+        self._samples_begin = file.tell()
+        try:
+            self.record, self._codec = bankheader.decode(header[:header_size])
+        except ValueError as error:
+            raise self.damaged(str(error)) from None
 
-def _read(path: Path) -> tuple[ExamRecord, bytes]:
-    whole = path.read_bytes()
-    if len(whole) < _HEAD.size or not whole.startswith(MAGIC):
-        raise DamagedExam(f"{path}: not an exam file")
-    _, size, length = _HEAD.unpack_from(whole)
-    body = _HEAD.size + size + _CRC.size
-    if len(whole) != body + length + _CRC.size:
-        raise DamagedExam(f"{path}: the file is cut off")
-    record = _parse(path, whole[:body])
-    data = whole[body : -_CRC.size]
-    if _crc(data) != whole[-_CRC.size :]:
-        raise DamagedExam(f"{path}: the samples are damaged")
-    return record, data
+    def damaged(self, what: str) -> DamagedExam:
+        """The error that says so."""
+        return DamagedExam(f"{self._path}: {what}")
 
+    def encoded(self) -> Encoded:
+        """The encoded samples, which fit the header.
 
-def _part(
-    signal: SignalFormat, start: int, stop: int, leads: tuple[Lead, ...], rows: list[int]
-) -> SignalFormat:
-    marks = [
-        LeadOff(mark.lead, max(mark.start, start) - start, min(mark.stop, stop) - start)
-        for mark in signal.lead_off
-        if mark.lead in leads and mark.start < stop and mark.stop > start
-    ]
-    return replace(
-        signal,
-        leads=leads,
-        resolution=tuple(signal.resolution[row] for row in rows),
-        sample_count=stop - start,
-        lead_off=tuple(marks),
-        pacemaker_spikes=tuple(s - start for s in signal.pacemaker_spikes if start <= s < stop),
-    )
+        Raises
+        ------
+        CodecError
+            They do not.
+        """
+        if self._codec != CODEC:
+            raise CodecError("the samples are written by an unknown codec")
+        encoded = Encoded(self._read_samples)
+        signal = self.record.signal
+        shape = (encoded.row_count, encoded.sample_count, encoded.bits)
+        if shape != (len(signal.leads), signal.sample_count, signal.bits):
+            raise CodecError("the samples do not fit the header")
+        if encoded.size != self._samples_size:
+            raise CodecError("the samples do not fill their place")
+        return encoded
+
+    def _read_samples(self, offset: int, length: int) -> bytes:
+        if length > self._samples_size - offset:
+            return b""
+        self._file.seek(self._samples_begin + offset)
+        return self._file.read(length)
+
+    def is_whole(self) -> bool:
+        """Whether all bytes of the file give the digest at its end."""
+        self._file.seek(0)
+        digest = sha256()
+        rest = self._samples_begin + self._samples_size
+        while rest and (chunk := self._file.read(min(rest, _CHUNK))):
+            digest.update(chunk)
+            rest -= len(chunk)
+        return self._file.read(_DIGEST_SIZE) == digest.digest()

@@ -15,7 +15,7 @@ class EcgError(Exception):
     """Base of all errors of :mod:`cardioserver.ecg`."""
 
 
-class InvalidField(EcgError, ValueError):  # noqa: N818  reads as a statement
+class InvalidField(EcgError, ValueError):
     """A field holds a value that cannot be true.
 
     Parameters

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -85,6 +86,40 @@ class SignalFormat:
             raise InvalidField("signal.pacemaker_spikes", spikes, "sample numbers inside the signal")
         if any(a >= b for a, b in pairwise(spikes)):
             raise InvalidField("signal.pacemaker_spikes", spikes, "ascending sample numbers")
+
+    def part(self, start: int = 0, count: int = 0, leads: Sequence[Lead] = ()) -> SignalFormat:
+        """The format of samples *start* to ``start + count`` (0: to the end) of *leads* (none: all).
+
+        Marks are moved to the part's own sample numbers; those outside are left out.
+
+        Raises
+        ------
+        InvalidField
+            ``signal.start``, ``signal.count`` or ``signal.leads`` lie outside the recording.
+        """
+        stop = start + count if count else self.sample_count
+        if not 0 <= start < self.sample_count:
+            raise InvalidField("signal.start", start, f"0 to {self.sample_count - 1}")
+        if not start < stop <= self.sample_count:
+            raise InvalidField("signal.count", count, f"0 to {self.sample_count - start}")
+        if not leads:
+            leads = self.leads
+        if any(lead not in self.leads for lead in leads):
+            raise InvalidField("signal.leads", leads, "leads of the recording")
+        return replace(
+            self,
+            leads=tuple(leads),
+            resolution=tuple(self.resolution[self.leads.index(lead)] for lead in leads)
+            if leads is not self.leads
+            else self.resolution,
+            sample_count=stop - start,
+            lead_off=tuple(
+                LeadOff(mark.lead, max(mark.start, start) - start, min(mark.stop, stop) - start)
+                for mark in self.lead_off
+                if mark.lead in leads and mark.start < stop and mark.stop > start
+            ),
+            pacemaker_spikes=tuple(s - start for s in self.pacemaker_spikes if start <= s < stop),
+        )
 
     @property
     def byte_count(self) -> int:
