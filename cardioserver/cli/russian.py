@@ -254,6 +254,6 @@ USAGE = (
     (r"Invalid value: ", "Недопустимое значение: "),
     (r"Option '(.+?)' requires an argument\.", r"Параметру \1 нужно значение."),
     (r"Option '(.+?)' does not take a value\.", r"Параметр \1 не принимает значения."),
-    (r"Got unexpected extra arguments? \((.+)\)", r"Лишние аргументы: \1"),
+    (r"Got unexpected extra argument(?:s|\(s\))? \((.+)\)", r"Лишние аргументы: \1"),
 )
 """What typer says of wrong arguments, as patterns → Russian."""
