@@ -7,7 +7,7 @@ return, in that order. Not taking events is how a caller makes a peer wait.
 States of the server's end::
 
     GREETING ──Hello──▶ OPEN ──LoggedIn sent──▶ AUTHENTICATED
-                         ▲───────Logout / end_session───┘
+                         ▲───────────Logout─────────────┘
     any ──broken frame, error below 100 sent──▶ CLOSED
 """
 

@@ -120,10 +120,10 @@ class ServerConnection:
         try:
             header = self._parser.next_header()
             if header is not None:
-                refusal = self._screen(header)
-                if refusal is not None:
+                code = self._screen(header)
+                if code is not None:
                     self._parser.skip(header)
-                    return self._rejected(header.request_id, error_message(refusal), 0, header.type)
+                    return self._rejected(header.request_id, error_message(code), 0, header.type)
                 self._parser.accept(header)
             received = self._parser.next_frame()
             return None if received is None else self._open(received)
@@ -188,11 +188,6 @@ class ServerConnection:
         if self.state is not State.AUTHENTICATED or not self.capabilities & Capability.EVENTS:
             raise LocalProtocolError("nobody can have subscribed on this connection")
         return frame(PUSH_NUMBERS[type(event)], Flags.PUSH, 0, serialise(event))
-
-    def end_session(self) -> None:
-        """Have further requests answered with ``LOGIN_REQUIRED``."""
-        if self.state is State.AUTHENTICATED:
-            self.state = State.OPEN
 
     def _screen(self, header: Header) -> ErrorCode | None:
         """Why a request is not accepted, from its header alone."""

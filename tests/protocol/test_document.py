@@ -145,6 +145,15 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"all other requests {rules.MAX_PLAIN_PAYLOAD} bytes" in limits
 
 
+def test_the_table_of_states_is_that_of_the_code() -> None:
+    (table,) = tables(section("5. States of a connection"))
+    columns: list[type | None] = [m.Hello, m.Login, m.Ping, m.FindExams, None]
+    for name, *cells in table[1:]:
+        codes = [rules.refusal(kind, rules.State[name], m.Capability.ALL) for kind in columns]
+        assert cells == ["accepted" if code is None else code.name for code in codes]
+    assert [row[0] for row in table[1:]] == [s.name for s in rules.State if s is not rules.State.CLOSED]
+
+
 def test_the_capabilities_are_those_of_the_code() -> None:
     (table,) = tables(section("13. Versions"))
     documented = {row[0]: set(row[1].split(", ")) for row in table[1:]}
