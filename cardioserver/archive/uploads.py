@@ -88,8 +88,13 @@ class Uploads:
             if before != head:
                 os.ftruncate(descriptor, 0)
             received = os.fstat(descriptor).st_size
-            self._require_room(head.byte_count - received)
-            self._write_begin(head, request)
+            try:
+                self._require_room(head.byte_count - received)
+                self._write_begin(head, request)
+            except BaseException:
+                if before is None:
+                    self._remove(exam_uuid)
+                raise
             return received
 
     def append(self, hcf_id: int, exam_uuid: UUID, offset: int, data: bytes | bytearray | memoryview) -> int:

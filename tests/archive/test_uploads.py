@@ -215,6 +215,8 @@ def test_no_more_than_the_limit_is_taken(tmp_path: Path) -> None:
     with pytest.raises(StorageFull):
         uploads.begin(HCF_ID, examples.begin(other))
 
+    assert {path.stem for path in tmp_path.iterdir()} == {str(message.exam.uuid)}
+
 
 def test_a_full_disk_does_not_advance_the_offset(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
     message = examples.upload()

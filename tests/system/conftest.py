@@ -37,6 +37,7 @@ def start_server(nursery: Nursery, tmp_path: Path) -> Iterator[Start]:
         server = NurseryServer(
             nursery, tmp_path / f"server-{len(servers)}", settings | {"server": server_settings}
         )
+        server.data = Path(settings.get("data", server.data))
         servers.append(server)
         if furnish:
             server.furnish()

@@ -82,12 +82,25 @@ class Ledger:
             stored = {row.exam_uuid: row.exam_id for row in connection.execute(select(schema.exam))}
             events = connection.scalar(select(func.count()).select_from(schema.event))
         assert stored == self.acknowledged
+        self._check_order(database)
         assert events == len(stored)
         report = verify(bank, database)
         assert report.findings == []
         assert report.exams == len(stored)
         assert list(bank.staging.glob("*/*.ecg")) == []
         assert list(bank.incoming.glob("*.part")) == []
+
+    def _check_order(self, database: Database) -> None:
+        """The events of one recorder's exams come in the order in which it was told."""
+        told = {exam_uuid: place for place, exam_uuid in enumerate(self.order)}
+        columns = (schema.exam.c.exam_uuid, schema.exam.c.device_number)
+        query = select(*columns).join(schema.event, schema.event.c.exam_id == schema.exam.c.exam_id)
+        places: dict[str, list[int]] = {}
+        with database.read() as connection:
+            for row in connection.execute(query.order_by(schema.event.c.event_id)):
+                places.setdefault(row.device_number, []).append(told[row.exam_uuid])
+        for device, order in places.items():
+            assert order == sorted(order), device
 
 
 class Recorders:
@@ -126,16 +139,17 @@ class Recorders:
         client = Client("127.0.0.1", port, login="recorder", password=PASSWORD, retry=PATIENCE)
         try:
             while not self._stopping:
-                exam, recording = self._new()
+                exam, recording = self._new(recorder)
                 self._ledger.begun[exam.uuid] = exam, examples.digest(recording)
                 self._ledger.acknowledge(await client.upload(exam, recording))
         finally:
             await client.close()
 
-    def _new(self) -> tuple[Exam, Recording]:
+    def _new(self, recorder: int) -> tuple[Exam, Recording]:
         number = next(self._numbers)
         samples = LARGE if number % 2 else SMALL
-        return examples.exam(number=str(number % 20)), examples.recording(number % 7, samples)
+        exam = examples.exam(number=str(number % 20), device_number=f"recorder-{recorder}")
+        return exam, examples.recording(number % 7, samples)
 
 
 @pytest.fixture
