@@ -31,7 +31,6 @@ class Action(StrEnum):
 
     LOGIN = "login"
     CHANGE_PASSWORD = "change_password"  # noqa: S105  a name
-    UPLOAD = "upload"
     FIND_PATIENTS = "find_patients"
     FIND_EXAMS = "find_exams"
     GET_EXAM = "get_exam"
@@ -69,8 +68,8 @@ REQUEST_ACTIONS: dict[type, Action | None] = {
     m.ChangePassword: Action.CHANGE_PASSWORD,
     m.UploadBegin: None,
     m.UploadChunk: None,
-    m.UploadCommit: Action.UPLOAD,
-    m.Upload: Action.UPLOAD,
+    m.UploadCommit: None,
+    m.Upload: None,
     m.UploadAbort: None,
     m.FindPatients: Action.FIND_PATIENTS,
     m.FindExams: Action.FIND_EXAMS,
@@ -90,7 +89,8 @@ REQUEST_ACTIONS: dict[type, Action | None] = {
     m.TakeOrder: Action.TAKE_ORDER,
     m.ReleaseOrder: Action.RELEASE_ORDER,
 }
-"""How a request is journalled; ``None``: not at all, for it shows and changes nothing of a patient's."""
+"""How a request is journalled. ``None``: not at all, since it shows and changes nothing of a patient's; or it
+is an upload, and the exam itself tells for ever who sent it, when and with what."""
 
 
 @dataclass(frozen=True, slots=True)

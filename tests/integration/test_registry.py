@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cardioserver.integration import registry
-from cardioserver.integration.exporter import DeliveryOptions, read_options
+from cardioserver.integration.exporter import DeliveryOptions, Permanent, Retryable, read_options
 from cardioserver.integration.folder import FolderExporter
 from cardioserver.integration.registry import GROUP, load_exporters
 from cardioserver.settings import ConfigError, ExporterSettings
@@ -128,3 +128,39 @@ def test_a_value_of_an_option_is_never_taken_for_another_type(tmp_path: Path) ->
     ):
         with pytest.raises(ConfigError):
             FolderExporter("x", {"folder": str(tmp_path)} | options)
+
+
+def test_the_example_of_the_documentation_works() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "integration.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    sent: list[tuple[str, str, str]] = []
+
+    class LineBusy(Exception):
+        pass
+
+    class NoSuchNumber(Exception):
+        pass
+
+    def send_fax(number: str, text: str, reference: str) -> None:
+        if number == "busy":
+            raise LineBusy
+        if number == "none":
+            raise NoSuchNumber
+        sent.append((number, text, reference))
+
+    names: dict[str, Any] = {"send_fax": send_fax, "LineBusy": LineBusy, "NoSuchNumber": NoSuchNumber}
+    exec(example, names)
+    source: Any = SimpleNamespace(exam=lambda _: None, conclusions=lambda _: (SimpleNamespace(text="Норма"),))
+    delivery: Any = SimpleNamespace(exam_id=1, delivery_id=5)
+
+    def fax(number: str) -> None:
+        exporter = names["FaxExporter"]("fax", {"number": number, "threads": 2})
+        assert (exporter.terms.name, exporter.terms.threads) == ("fax", 2)
+        exporter.deliver(delivery, source)
+        exporter.close()
+
+    fax("123")
+    assert sent == [("123", "Норма", "5")]
+    for number, error in (("busy", Retryable), ("none", Permanent)):
+        with pytest.raises(error):
+            fax(number)
