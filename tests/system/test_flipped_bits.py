@@ -34,7 +34,7 @@ def _flip_a_bit(path: Path) -> None:
 
 
 def _verify(server: ServerProcess) -> tuple[int, Any]:
-    command = [sys.executable, "-m", "cardioserver.cli.main", "bank", "verify", "--json"]
+    command = [sys.executable, "-m", "cardioserver", "bank", "verify", "--json"]
     done = subprocess.run(
         [*command, "--config", str(server.config)], capture_output=True, text=True, check=False
     )
