@@ -13,6 +13,7 @@ import cardioserver
 from cardioserver.server.banner import READY, STOPPED, STOPPING, Banner
 from cardioserver.server.folder import DataFolder, Listening
 from cardioserver.server.logs import Log
+from cardioserver.server.memory import map_large_blocks
 from cardioserver.server.server import AddressError, Server, Services
 from cardioserver.server.tls import Certificates
 from cardioserver.settings import Config, Phrase, system_language
@@ -68,6 +69,7 @@ class Process:
             An address cannot be listened on.
         """
         _allow_open_files(self._config.limits.connections)
+        map_large_blocks()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve())
         _say(STOPPED)
