@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, and_, not_, or_, select, update
 
 from cardioserver.archive import audit, throttle
 from cardioserver.archive.access import Actor
@@ -44,6 +44,7 @@ class _Found:
     password_hash: str = field(repr=False)
     hcf_name: str
     default_archive_id: int
+    changed_at: datetime | None  # when the password was set; None: known from the directory's copy
 
 
 class Authenticator:
@@ -137,12 +138,13 @@ class Authenticator:
         fresh_hash = self._passwords.hash(password) if outdated else ""
 
         def write(connection: Connection) -> datetime:
+            _require_unchanged(connection, found)
             now = self._clock(connection)
             if attempt.after_success(counts, now):
                 throttle.lock(connection, attempt, now)
                 throttle.save(connection, attempt.after_success(counts, now), now)
             if fresh_hash:
-                _replace_hash(connection, found, fresh_hash)
+                _set_hash(connection, found, password_hash=fresh_hash)
             audit.record(connection, [entry])
             return now
 
@@ -179,6 +181,7 @@ class Authenticator:
             known.password_hash,
             facility.name if facility else "",
             archive.archive_id if archive else 0,
+            None,
         )
 
     def _entry(self, who: Account | None, address: str, outcome: str) -> audit.AuditEntry:
@@ -208,17 +211,15 @@ class Authenticator:
             if not self._is_good(found, request.old_password):
                 self._fail(found, address, attempt)
                 raise LoginFailed
+            assert found is not None  # noqa: S101  nothing else is good
             check_strength(request.new_password, actor.login, old=request.old_password)
             new_hash = self._passwords.hash(request.new_password)
         entry = audit.entry(self._ids, actor, address, Action.CHANGE_PASSWORD, subject_id=actor.account_id)
 
         def write(connection: Connection) -> datetime:
+            _require_unchanged(connection, found)
             changed_at = self._clock(connection)
-            connection.execute(
-                update(account)
-                .where(account.c.account_id == actor.account_id)
-                .values(password_hash=new_hash, password_changed_at=changed_at)
-            )
+            _set_hash(connection, found, password_hash=new_hash, password_changed_at=changed_at)
             audit.record(connection, [entry])
             return changed_at
 
@@ -288,13 +289,22 @@ def _find(connection: Connection, folded: str) -> _Found | None:
     if row is None:
         return None
     who = Account(row.account_id, row.login, Role(row.role), row.hcf_id, row.name, row.disabled)
-    return _Found(who, row.password_hash, row.hcf_name, row.default_archive_id or 0)
+    return _Found(who, row.password_hash, row.hcf_name, row.default_archive_id or 0, row.password_changed_at)
 
 
-def _replace_hash(connection: Connection, found: _Found, fresh_hash: str) -> None:
-    unchanged = account.c.password_hash == found.password_hash
-    query = update(account).where(account.c.account_id == found.account.account_id, unchanged)
-    connection.execute(query.values(password_hash=fresh_hash))
+def _require_unchanged(connection: Connection, found: _Found) -> None:
+    """Check that the account is still as the password was compared with, and see that it stays so until the
+    transaction ends: whoever changes it afterwards does so later by the clock, and ends this session.
+    """
+    who = account.c.account_id == found.account.account_id
+    as_found = and_(who, account.c.password_changed_at == found.changed_at, not_(account.c.disabled))
+    if connection.scalar(select(account.c.account_id).where(as_found).with_for_update()) is None:
+        raise LoginFailed
+
+
+def _set_hash(connection: Connection, found: _Found, **values: object) -> None:
+    who = account.c.account_id == found.account.account_id
+    connection.execute(update(account).where(who).values(values))
 
 
 def _session(found: _Found, now: datetime) -> tuple[LoggedIn, Actor]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from cardioserver.archive import audit
 from cardioserver.archive.audit import Action, AuditEntry
 from cardioserver.archive.database import Database
+from cardioserver.archive.durable import storage_errors
 from cardioserver.archive.errors import DatabaseUnavailable
 
 
@@ -81,12 +82,14 @@ class Journal:
 
         Raises
         ------
+        StorageFull
+            No room.
         OSError
-            The file cannot be written.
+            The file cannot be written for another reason.
         """
         # A line break before each: what a killed server left unfinished spoils no other line.
         lines = b"".join(b"\n" + json.dumps(asdict(entry), default=str).encode() for entry in entries)
-        with self._file:
+        with self._file, storage_errors(self._waiting):
             descriptor = os.open(self._waiting, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "ab") as file:
                 file.write(lines)

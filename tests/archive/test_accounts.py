@@ -446,6 +446,30 @@ def test_another_password_ends_earlier_sessions(front: Front) -> None:
     assert stays_valid(front, after)
 
 
+@pytest.mark.parametrize("change", ["password", "disable"])
+def test_a_login_that_is_overtaken_by_a_change_fails(
+    front: Front, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The old password was right when it was compared, but opens no session after it was replaced."""
+    front.add("ivanova")
+    passwords = front.authenticator._passwords
+    matches = passwords.matches
+
+    def overtaken(password_hash: str, password: str) -> bool:
+        good = matches(password_hash, password)
+        other = Accounts(front.database, IdGenerator(2), Passwords(), front.time)
+        if change == "password":
+            other.set_password("ivanova", OTHER)
+        else:
+            other.disable("ivanova")
+        return good
+
+    monkeypatch.setattr(passwords, "matches", overtaken)
+    with pytest.raises(LoginFailed):
+        front.login("ivanova")
+    assert front.journal(Action.LOGIN) == []
+
+
 def test_changing_ones_own_password_keeps_this_session_and_ends_the_others(front: Front) -> None:
     front.add("ivanova")
     mine, elsewhere = front.login("ivanova"), front.login("ivanova", address=AWAY)
