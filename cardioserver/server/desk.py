@@ -18,9 +18,10 @@ from cardioserver.archive.ingest import Ingest
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.texts import error_message
 from cardioserver.server.lane import Lane
+from cardioserver.server.limits import ByteBudget
 from cardioserver.server.logs import Log
 from cardioserver.server.metrics import Metrics
-from cardioserver.server.pools import Pool, deliver
+from cardioserver.server.pools import Pool, PoolBusy, deliver
 from cardioserver.server.pushes import Pushes
 from cardioserver.server.request import Pending
 from cardioserver.server.session import Session
@@ -32,6 +33,9 @@ log = Log(__name__)
 
 PART_BYTES = 256 * 1024
 """Samples in one PART frame: small enough to share a slow line with other replies."""
+
+SIGNAL_GUESS_BYTES = 1024 * 1024
+"""What a signal is taken for until it is read: an hour of a Holter is larger, a resting ECG smaller."""
 
 _STEPS = (m.UploadBegin, m.UploadChunk, m.UploadCommit, m.UploadAbort)
 _ANNOUNCED = (m.SaveConclusion, m.SendExam, m.CreateOrder, m.TakeOrder, m.ReleaseOrder)
@@ -69,6 +73,8 @@ class Desk:
     ----------
     changed
         Called when a client has changed something.
+    signals
+        For the samples that are being sent.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class Desk:
         ingest: Ingest,
         authenticator: Authenticator,
         changed: Callable[[], None],
+        signals: ByteBudget,
         pushes: Pushes,
         pools: Pools,
         metrics: Metrics,
@@ -90,6 +97,7 @@ class Desk:
         self._ingest = ingest
         self._authenticator = authenticator
         self._changed = changed
+        self._signals = signals
         self._pushes = pushes
         self._pools = pools
         self._metrics = metrics
@@ -242,19 +250,36 @@ class Desk:
     def _begin_signal(
         self, session: Session, pending: Pending, message: m.GetSignal, actor: Actor, done: Callable[[], None]
     ) -> None:
-        def read(future: Future[Any]) -> None:
-            error = future.exception()
-            if error is not None:
-                session.fail(pending, error)
-                done()
-            else:
-                session.reply_in_parts(pending, _parts(future.result()), done)
+        budget = self._signals
 
-        try:
-            self._pools.reads.call(read, self._archive.handle, actor, message, session.address)
-        except Exception as error:
+        def fail(error: BaseException) -> None:
+            budget.give(SIGNAL_GUESS_BYTES)
             session.fail(pending, error)
             done()
+
+        def read(future: Future[m.Signal]) -> None:
+            error = future.exception()
+            if error is not None:
+                fail(error)
+                return
+            size = len(future.result().data)
+            budget.force(size)
+            budget.give(SIGNAL_GUESS_BYTES)
+
+            def sent() -> None:
+                budget.give(size)
+                done()
+
+            session.reply_in_parts(pending, _parts(future.result()), sent)
+
+        def begin() -> None:
+            try:
+                self._pools.reads.call(read, self._archive.handle, actor, message, session.address)
+            except PoolBusy as error:
+                fail(error)
+
+        if budget.take(SIGNAL_GUESS_BYTES, begin):
+            begin()
 
     def _subscribe(self, session: Session, pending: Pending, message: m.Subscribe) -> None:
         actor = self._actor(session)

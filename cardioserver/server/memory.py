@@ -6,7 +6,7 @@ import ctypes
 from contextlib import suppress
 
 LARGE_BYTES = 4 * 1024 * 1024
-"""Smaller blocks, such as most exams, come from the heap: to map each anew would cost more than to copy it."""
+"""Smaller blocks, such as most exams, come from the heap: mapping each anew costs more than copying it."""
 
 _M_MMAP_THRESHOLD = -3  # of mallopt(3)
 

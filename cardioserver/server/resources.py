@@ -32,6 +32,7 @@ class Resources:
         self.wheel = Wheel(loop)
         self.admission = Admission(settings.connections, settings.connections_per_address)
         self.uploads = ByteBudget(settings.upload_bytes_in_flight)
+        self.signals = ByteBudget(settings.signal_bytes_in_flight)
         self.inlet = memoryview(bytearray(INLET_BYTES))
         self.limits = _told(settings)
         self.sessions: set[Session] = set()

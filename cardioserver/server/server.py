@@ -99,6 +99,7 @@ class Server:
             ingest=services.ingest,
             authenticator=services.authenticator,
             changed=self._changed,
+            signals=self._resources.signals,
             pushes=self._pushes,
             pools=self._pools,
             metrics=self.metrics,

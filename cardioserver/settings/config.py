@@ -118,6 +118,12 @@ class LimitSettings(Group):
         le=64 * 1024 * MIB,
         description="Sample bytes of all connections being stored.",
     )
+    signal_bytes_in_flight: int = Field(
+        default=256 * MIB,
+        ge=MIB,
+        le=64 * 1024 * MIB,
+        description="Sample bytes of all connections being sent; more are not read from the bank.",
+    )
     write_bytes: int = Field(
         default=MIB,
         ge=64 * KIB,

@@ -287,6 +287,25 @@ async def test_replies_that_nobody_reads_are_not_made(serve: Serve) -> None:
         assert sum(len(part.data) for part in parts) == len(signal.data)
 
 
+async def test_signals_being_sent_to_all_are_bounded(serve: Serve) -> None:
+    served = await serve(limits={"write_bytes": 64 * 1024, "signal_bytes_in_flight": 1 << 20})
+    signal = signal_of(400_000)  # 9.6 MB
+    served.fakes.archive.answers[m.GetSignal] = lambda *_: signal
+    async with served.peer() as lazy, served.peer() as eager:
+        await lazy.login("doctor")
+        await eager.login("doctor")
+        lazy.writer.transport.pause_reading()
+        lazy.send(m.GetSignal(1))
+        await eventually(lambda: len(served.fakes.archive.calls) == 1, "the first is read")
+        await asyncio.sleep(0.1)
+        request_id = eager.send(m.GetSignal(1))
+        await asyncio.sleep(0.1)
+        assert len(served.fakes.archive.calls) == 1
+        lazy.writer.transport.abort()
+        parts = await eager.parts(request_id)
+        assert sum(len(part.data) for part in parts) == len(signal.data)
+
+
 async def test_a_peer_that_stops_sending_still_gets_its_replies(serve: Serve) -> None:
     served = await serve()
     served.fakes.ingest.open.clear()
