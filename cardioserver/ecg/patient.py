@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
@@ -12,6 +13,9 @@ MAX_NAME = 100  # characters; the original's column width
 MAX_TEXT = 255
 MAX_ADDRESS = 1000
 OLDEST_BIRTHDAY = date(1850, 1, 1)
+_CONTROLS = re.compile("[\x00-\x1f\x7f]")
+_CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Sex(IntEnum):
@@ -74,8 +78,7 @@ def check_text(name: str, value: str, limit: int, *, multiline: bool = False) ->
     """
     if len(value) > limit:
         raise InvalidField(name, len(value), f"at most {limit} characters")
-    allowed_controls = "\n\r\t" if multiline else ""
-    if any((ord(c) < 0x20 and c not in allowed_controls) or c == "\x7f" for c in value):
+    if (_CONTROLS_IN_LINES if multiline else _CONTROLS).search(value):
         raise InvalidField(name, value, "text without control characters")
-    if any("\ud800" <= c <= "\udfff" for c in value):
+    if _SURROGATES.search(value):
         raise InvalidField(name, value, "valid Unicode text")

@@ -130,17 +130,19 @@ class Characters:
     def __init__(self, name: str, length: Number) -> None:
         self.name = name
         self._length = length
-        self._block = Block(name, length)
 
     def read(self, view: memoryview, at: int) -> tuple[str, int]:
-        data, at = self._block.read(view, at)
+        length, at = self._length.read(view, at)
+        stop = at + length
+        if stop > len(view):
+            raise MalformedMessage("", TOO_SHORT)
         try:
-            text = str(data, "utf-8")
+            text = str(view[at:stop], "utf-8")
         except UnicodeDecodeError:
             raise MalformedMessage("", "not valid UTF-8") from None
         if "\0" in text:
             raise InvalidField("", None, "text without control characters")
-        return text, at
+        return text, stop
 
     def write(self, value: str, out: list[Buffer]) -> None:
         if "\0" in value:
