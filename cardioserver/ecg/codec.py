@@ -27,7 +27,7 @@ _MAGIC = b"LFT1"
 _HEAD = struct.Struct(
     "<4sBBHIQ"
 )  # magic, bits, rows, groups, samples of a row in a segment, samples of a row
-_ROW = struct.Struct("<BB")  # group, how the row is told
+_ROW = struct.Struct("<BB")  # row, how it is told
 _ENTRY = struct.Struct("<II")  # bytes of a segment, their CRC-32
 _CRC = struct.Struct("<I")
 
@@ -53,7 +53,7 @@ def encode(recording: Recording) -> bytes:
         block = samples[:, first : first + length]
         parts += [segment.encode(block[group.rows], group.kinds) for group in groups]
     head = _HEAD.pack(_MAGIC, samples.itemsize * 8, len(samples), len(groups), length, samples.shape[1])
-    index = head + _rows_table(groups, len(samples))
+    index = head + _group_table(groups)
     index += b"".join(_ENTRY.pack(len(part), zlib.crc32(part)) for part in parts)
     return b"".join((index, _CRC.pack(zlib.crc32(index)), *parts))
 
@@ -119,13 +119,13 @@ class Encoded:
         self.row_count: int = rows
         self.sample_count: int = total
         self._length: int = length
-        table = _HEAD.size + self.row_count * _ROW.size
+        table = _HEAD.size + groups + self.row_count * _ROW.size
         entries = -(-self.sample_count // self._length) * groups
         self._begin: int = table + entries * _ENTRY.size
         index = self._take(0, self._begin + _CRC.size)
         if _CRC.pack(zlib.crc32(index[: self._begin])) != index[self._begin :]:
             raise CodecError("the index of the samples is damaged")
-        self._groups = _parse_rows_table(index[_HEAD.size : table], groups)
+        self._groups = _parse_group_table(index[_HEAD.size : table], groups)
         self._entries: list[tuple[int, int]] = list(_ENTRY.iter_unpack(index[table : self._begin]))
         self._begin += _CRC.size
 
@@ -210,19 +210,27 @@ def _segment_length(groups: list[_Group], total: int) -> int:
     return -(-total // -(-total // longest))
 
 
-def _rows_table(groups: list[_Group], count: int) -> bytes:
-    table = bytearray(count * _ROW.size)
-    for number, group in enumerate(groups):
+def _group_table(groups: list[_Group]) -> bytes:
+    table = bytearray(len(group.rows) for group in groups)
+    for group in groups:
         for row, kind in zip(group.rows, group.kinds, strict=True):
-            _ROW.pack_into(table, row * _ROW.size, number, kind)
+            table += _ROW.pack(row, kind)
     return bytes(table)
 
 
-def _parse_rows_table(table: bytes, count: int) -> list[_Group]:
-    groups = [_Group([], []) for _ in range(count)]
-    for row, (number, kind) in enumerate(_ROW.iter_unpack(table)):
-        if number >= count or kind > len(DERIVED_LEADS):
-            raise CodecError("the index of the samples is damaged")
-        groups[number].rows.append(row)
-        groups[number].kinds.append(kind)
+def _parse_group_table(table: bytes, count: int) -> list[_Group]:
+    rows = list(_ROW.iter_unpack(table[count:]))
+    groups, first = [], 0
+    for size in table[:count]:
+        part = rows[first : first + size]
+        groups.append(_Group([row for row, _ in part], [kind for _, kind in part]))
+        first += size
+    told_once = sorted(row for row, _ in rows) == list(range(len(rows))) and first == len(rows)
+    if not told_once or any(not _can_be(group.kinds) for group in groups):
+        raise CodecError("the index of the samples is damaged")
     return groups
+
+
+def _can_be(kinds: list[int]) -> bool:
+    """Whether I and II come first where anything follows from them."""
+    return bool(kinds) and max(kinds) <= len(DERIVED_LEADS) and (not any(kinds) or kinds[:2] == [0, 0])

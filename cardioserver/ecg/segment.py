@@ -29,7 +29,7 @@ def encode(samples: Samples, kinds: Sequence[int]) -> bytes:
     """Encode rows of equal length.
 
     A kind of 0 means "as it is", others are places in :data:`~cardioserver.ecg.algebra.DERIVED_LEADS`
-    counted from 1; with any of these the first two rows of kind 0 are I and II.
+    counted from 1; with any of these the first two rows are I and II.
     """
     rows: Rows = samples
     if samples.itemsize > 2 and np.array_equal(samples, samples.astype(np.int16)):
