@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -83,6 +84,7 @@ class MariaDb:
             return
         if not self._data.exists():
             self._install()
+        atexit.register(self.kill)  # whoever started it may fail before stopping it
         fresh = self.port == 0
         for _ in range(3):  # the free port may be taken by the time it is used
             self.port = self.port if not fresh else free_port()

@@ -216,12 +216,8 @@ def _was_sent(hcf_id: int) -> ColumnElement[bool]:
 
 def _has_sent_exam(hcf_id: int) -> ColumnElement[bool]:
     own, sent = exam.alias(), consultation.alias()
-    of_patient = own.c.patient_id == patient.c.patient_id
-    return (
-        exists()
-        .where(of_patient, sent.c.exam_id == own.c.exam_id, sent.c.to_hcf_id == hcf_id)
-        .correlate(patient)
-    )
+    was_sent = exists().where(sent.c.exam_id == own.c.exam_id, sent.c.to_hcf_id == hcf_id).correlate(own)
+    return exists().where(own.c.patient_id == patient.c.patient_id, was_sent).correlate(patient)
 
 
 def visible_archives(actor: Actor) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ of its own.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,7 @@ from cardioserver.archive.exams import sent_to
 from cardioserver.archive.hints import along
 from cardioserver.archive.paging import Key, beyond, decode_cursor, encode_cursor, page_length
 from cardioserver.archive.patientsearch import begins
-from cardioserver.archive.schema import consultation, exam, patient
+from cardioserver.archive.schema import archive, consultation, exam, patient
 from cardioserver.archive.searchkeys import name_key, number_key
 from cardioserver.ecg.patient import Sex
 from cardioserver.protocol.messages import ExamPage, ExamSummary, FindExams
@@ -135,7 +135,7 @@ def _leads(connection: Connection, actor: Actor, request: FindExams) -> list[_Le
             _Lead(exams, ((exam, ("device_number", "hcf_id", "started_at")),), (exam.c.hcf_id == hcf_id,))
             for hcf_id in _hcfs_with_device(connection, number)
         ]
-    return _leads_by_time(actor, request, exams)
+    return _leads_by_time(connection, actor, request, exams)
 
 
 def _are_few(connection: Connection, family_name: str) -> bool:
@@ -144,19 +144,31 @@ def _are_few(connection: Connection, family_name: str) -> bool:
     return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) <= FEW_PATIENTS
 
 
-def _hcfs_with_device(connection: Connection, number: str) -> Sequence[int]:
-    query = select(exam.c.hcf_id).where(exam.c.device_number == number).distinct()
-    return connection.scalars(along(query, exam, "device_number", "hcf_id", "started_at")).all()
+def _hcfs_with_device(connection: Connection, number: str) -> Iterator[int]:
+    """The HCFs (as a rule one) with exams of a device number, each found by one look into the index."""
+    with_device = select(func.min(exam.c.hcf_id)).where(exam.c.device_number == number)
+    with_device = along(with_device, exam, "device_number", "hcf_id", "started_at")
+    hcf_id = connection.scalar(with_device)
+    while hcf_id is not None:
+        yield hcf_id
+        hcf_id = connection.scalar(with_device.where(exam.c.hcf_id > hcf_id))
 
 
-def _leads_by_time(actor: Actor, request: FindExams, exams: FromClause) -> list[_Lead]:
+def _leads_by_time(
+    connection: Connection, actor: Actor, request: FindExams, exams: FromClause
+) -> list[_Lead]:
     reach = EXAM_REACH[actor.role]
+    owner = request.hcf_id or _owner(connection, request.archive_id)  # 0: any
     leads = []
-    if not request.consultation_only:
+    if not request.consultation_only and (reach is Reach.ALL or owner in (0, actor.hcf_id)):
         leads.append(_own(actor, request, exams))
-    if request.consultation_only or reach is Reach.HCF:
+    if (request.consultation_only or reach is Reach.HCF) and owner != actor.hcf_id:
         leads.append(_sent(actor, request, with_patient=exams is not exam))
     return leads
+
+
+def _owner(connection: Connection, archive_id: int) -> int:
+    return connection.scalar(select(archive.c.hcf_id).where(archive.c.archive_id == archive_id)) or 0
 
 
 def _own(actor: Actor, request: FindExams, exams: FromClause) -> _Lead:
@@ -165,15 +177,17 @@ def _own(actor: Actor, request: FindExams, exams: FromClause) -> _Lead:
             own = exam.c.recorder_account_id == actor.account_id
             return _Lead(exams, ((exam, ("recorder_account_id", "started_at")),), (own,))
         case Reach.ALL:
-            own, within = true(), bool(request.hcf_id)
+            own, within_hcf = true(), bool(request.hcf_id)
         case _:
-            own, within = exam.c.hcf_id == actor.hcf_id, True
+            own, within_hcf = exam.c.hcf_id == actor.hcf_id, True
     if request.archive_id:
         index: tuple[str, ...] = ("archive_id", "started_at")
-    elif within and request.has_conclusion is not None:
+    elif not within_hcf:
+        index = ("started_at",)
+    elif request.has_conclusion is not None:
         index = ("hcf_id", "concluded", "started_at")
     else:
-        index = ("hcf_id", "started_at") if within else ("started_at",)
+        index = ("hcf_id", "started_at", "patient_id")
     return _Lead(exams, ((exam, index),), (own,))
 
 
