@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import typer
 
 from cardioserver.cli.background import Background, Running
 from cardioserver.cli.exits import Failure
+from cardioserver.cli.installation import home, program
 from cardioserver.cli.output import say
 from cardioserver.settings.language import Phrase
 
@@ -53,7 +55,9 @@ def demo(
     directory: Annotated[
         Path | None,
         typer.Option(
-            "--dir", metavar="DIR", help="Where to put the data. Without it a folder that is removed."
+            "--dir",
+            metavar="DIR",
+            help="Where to put the data. Without it: a folder that is removed, or demo with --keep.",
         ),
     ] = None,
     keep: Annotated[
@@ -63,7 +67,10 @@ def demo(
 ) -> None:
     """Start a server, store a real ECG in it, read it back and compare."""
     temporary = directory is None and not keep
-    place = directory or Path(tempfile.mkdtemp(prefix="cardioserver-demo-"))
+    if directory is not None:
+        place = directory
+    else:
+        place = home() / "demo" if keep else Path(tempfile.mkdtemp(prefix="cardioserver-demo-"))
     background = Background(place / "storage", place / "logs")
     try:
         _demonstrate(background, keep)
@@ -75,10 +82,17 @@ def demo(
 def _demonstrate(background: Background, keep: bool) -> None:
     import asyncio
 
-    recorder, doctor = _add_accounts(background.data)
-    exam, recording = _real_ecg()
-    running = background.start(["--host", HOST, "--port", str(KEPT_PORT if keep else 0)])
     left_running = False
+    with ThreadPoolExecutor(1) as beside:  # both take a second, mostly to load what they need
+        starting = beside.submit(background.start, ["--host", HOST, "--port", str(KEPT_PORT if keep else 0)])
+        try:
+            recorder, doctor = _add_accounts(background.data)
+            exam, recording = _real_ecg()
+        except BaseException:
+            if starting.exception() is None:
+                background.stop()
+            raise
+    running = starting.result()
     try:
         say(
             Phrase(
@@ -208,16 +222,16 @@ def _judge(trip: RoundTrip, doctor: Login) -> None:
 
 
 def _explain_kept(background: Background, running: Running, recorder: Login, doctor: Login) -> None:
-    where = f"--data {background.data}"
+    stop = f"{program()} stop --data {background.data}"
     say(
         Phrase(
             f"The server goes on: {HOST}:{running.port}\n"
             f"  recorder: {recorder.login}  password: {recorder.password}\n"
             f"  doctor:   {doctor.login}  password: {doctor.password}\n"
-            f"Stop it with: stop {where}",
+            f"Stop it with: {stop}",
             f"Сервер продолжает работать: {HOST}:{running.port}\n"
             f"  регистратор: {recorder.login}  пароль: {recorder.password}\n"
             f"  врач:        {doctor.login}  пароль: {doctor.password}\n"
-            f"Остановить: stop {where}",
+            f"Остановить: {stop}",
         )
     )

@@ -21,6 +21,15 @@ HOME_VARIABLE = "CARDIOSERVER_HOME"
 """Set by ./cardioserver3 to its own folder: there are `storage/` and `logs/`, wherever one calls it from."""
 
 
+PROGRAM_VARIABLE = "CARDIOSERVER_PROGRAM"
+"""Set by ./cardioserver3 to its own name, for whatever tells people what to type."""
+
+
+def program() -> str:
+    """How this command is called."""
+    return os.environ.get(PROGRAM_VARIABLE, "cardioserver")
+
+
 def home() -> Path:
     """The folder of `storage/` and `logs/`."""
     return Path(os.environ.get(HOME_VARIABLE, "."))

@@ -11,9 +11,6 @@ from cardioserver.cli.exits import ExitCode
 from cardioserver.cli.output import complain, language, speak
 from cardioserver.settings.language import Language, Phrase
 
-PROGRAM_VARIABLE = "CARDIOSERVER_PROGRAM"
-"""Set by ./cardioserver3 to its own name, for the usage lines."""
-
 
 def main() -> NoReturn:
     """Run the command that the arguments name and exit."""
@@ -27,10 +24,11 @@ def run(arguments: Sequence[str]) -> int:
 
     from cardioserver.cli.commands import app
     from cardioserver.cli.help import prepare
+    from cardioserver.cli.installation import program
 
     command = typer.main.get_command(app)
     prepare(command, language())
-    name = os.environ.get(PROGRAM_VARIABLE, "cardioserver")
+    name = program()
     try:
         status = command.main(args=list(arguments), prog_name=name, standalone_mode=False)
     except typer.TyperException as error:

@@ -10,8 +10,8 @@ HELP: dict[str, str] = {
     "Cardioserver: an ECG archive server, its administration and its client.": (
         "Кардиосервер: сервер архива ЭКГ, его администрирование и клиент."
     ),
-    "Where to put the data. Without it a folder that is removed.": (
-        "Куда положить данные. Без параметра — папка, которая потом удаляется."
+    "Where to put the data. Without it: a folder that is removed, or demo with --keep.": (
+        "Куда положить данные. Без параметра — папка, которая потом удаляется, а с --keep — demo."
     ),
     "Leave the server running on port 48004 and print the login.": (
         "Оставить сервер работать на порту 48004 и показать логин."
