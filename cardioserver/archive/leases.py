@@ -230,7 +230,7 @@ def _due(connection: Connection, exporter: str, limit: int, now: datetime) -> li
         query = (
             select(delivery.c.delivery_id)
             .where(delivery.c.exporter == exporter, delivery.c.status == int(status))
-            .where(delivery.c.next_attempt_at <= now, not_(_is_held_back()))
+            .where(delivery.c.next_attempt_at <= now, not_(_IS_HELD_BACK))
             .order_by(delivery.c.next_attempt_at, delivery.c.delivery_id)
             .limit(limit - len(found))
         )
@@ -238,7 +238,8 @@ def _due(connection: Connection, exporter: str, limit: int, now: datetime) -> li
     return found
 
 
-def _is_held_back() -> ColumnElement[bool]:
+def _held_back() -> ColumnElement[bool]:
+    """Whether an earlier delivery of the same exam to the same exporter is not finished."""
     earlier = delivery.alias("earlier")
     same_order = and_(earlier.c.kind == delivery.c.kind, earlier.c.subject_id == delivery.c.subject_id)
     return exists().where(
@@ -266,3 +267,6 @@ def _end(
             last_error=shortened(error),
         )
     )
+
+
+_IS_HELD_BACK = _held_back()

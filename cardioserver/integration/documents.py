@@ -18,7 +18,9 @@ JSON_VERSION = 1
 """Of :func:`exam_document`; goes up when a field changes its meaning or goes away, not when one is added."""
 
 
-def exam_document(delivery: Delivery, details: ExamDetails, source: Source) -> bytes:
+def exam_document(
+    delivery: Delivery, details: ExamDetails, conclusions: tuple[Conclusion, ...], source: Source
+) -> bytes:
     """``exam.json``: everything the archive knows of an exam but its samples.
 
     ``docs/integration.md`` describes the fields. The same delivery of an unchanged exam gives the same bytes.
@@ -35,7 +37,7 @@ def exam_document(delivery: Delivery, details: ExamDetails, source: Source) -> b
         "patient_exam": _patient_exam(details, source),
         "signal": _signal(details.signal, details.digest),
         "auto_report": _auto_report(source.auto_report(details.exam_id)),
-        "conclusion": [_conclusion(one, source) for one in source.conclusions(details.exam_id)],
+        "conclusion": [_conclusion(one, source) for one in conclusions],
     }
     return json.dumps(document, ensure_ascii=False, indent=2, default=_plain).encode() + b"\n"
 

@@ -120,10 +120,12 @@ class FolderExporter:
         if "wfdb" in wanted:
             recording = source.signal(delivery.exam_id)
             files |= wfdb_record("ecg" if in_folder else stem, details, recording)
-        if "text" in wanted and (conclusions := source.conclusions(delivery.exam_id)):
+        conclusions = source.conclusions(delivery.exam_id)
+        if "text" in wanted and conclusions:
             files["conclusion.txt" if in_folder else f"{stem}.txt"] = conclusion_text(details, conclusions)
         if "json" in wanted:
-            files["exam.json" if in_folder else f"{stem}.json"] = exam_document(delivery, details, source)
+            document = exam_document(delivery, details, conclusions, source)
+            files["exam.json" if in_folder else f"{stem}.json"] = document
         return files
 
     @contextmanager
