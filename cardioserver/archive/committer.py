@@ -135,8 +135,8 @@ class Committer:
         if not outcome.is_of(record):
             pending.stored.set_exception(UuidReused(str(staged.exam_uuid)))
             return
-        new = outcome.fresh and record.exam_id == staged.number
-        pending.stored.set_result(ExamStored(outcome.row.exam_id, staged.exam_uuid, already_stored=not new))
+        known = not outcome.fresh
+        pending.stored.set_result(ExamStored(outcome.row.exam_id, staged.exam_uuid, already_stored=known))
 
     def _queue_up(self, batch: Sequence[Pending]) -> None:
         self._spool.sync()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 from types import NoneType
 from typing import TypeVar
 from uuid import UUID
@@ -26,8 +27,8 @@ from cardioserver.archive.events import Subscription
 from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.index import Index
 from cardioserver.archive.intake import Intake
+from cardioserver.archive.staging import Helpers
 from cardioserver.archive.uploads import Uploads
-from cardioserver.ecg.recording import Recording
 from cardioserver.protocol.messages import (
     Event,
     ExamStored,
@@ -44,7 +45,8 @@ _Request = TypeVar("_Request")
 
 log = logging.getLogger(__name__)
 
-_ADOPT_EVERY = 10.0  # seconds between looks for spools of servers that died
+_FEW = 4  # uploads that may wait for a thread before helpers are started
+_ADOPT_EVERY = 5.0  # seconds between looks for spools of servers that died
 _EXPIRE_EVERY = 3600.0  # seconds between looks for abandoned uploads
 
 
@@ -62,8 +64,8 @@ class IngestLimits:
         A partial upload without a new byte for so long is forgotten.
     reserve_bytes
         Room left free on the bank's disk: so that what shares it, such as the database, goes on working.
-    workers
-        Threads that verify, encode and write exams.
+    helpers
+        Processes that verify, compress and write exams while many arrive at once.
     max_batch
         Most exams in one database transaction.
     """
@@ -72,7 +74,7 @@ class IngestLimits:
     max_partial_bytes: int = 8 << 30
     partial_max_age: timedelta = timedelta(days=7)
     reserve_bytes: int = 16 << 20
-    workers: int = 4
+    helpers: int = (os.cpu_count() or 1) + 1
     max_batch: int = 64
 
 
@@ -115,12 +117,14 @@ class Ingest:
         self._partial_max_age = limits.partial_max_age
         self._uploads = Uploads(bank.incoming, limits.max_partial_bytes, limits.reserve_bytes)
         self._spool = spool.create(bank.staging, ids.server_id)
+        self._helpers = Helpers(limits.helpers, self._spool.lock)
         self._intake = Intake(
             bank,
             self._spool,
             directory,
             database,
             ids,
+            helpers=self._helpers,
             max_upload=limits.max_upload,
             reserve_bytes=limits.reserve_bytes,
         )
@@ -129,7 +133,9 @@ class Ingest:
         self._adopted: list[spool.Spool] = []
         self._adopt()  # before the first upload, so that what was left over keeps its place
         self._committer = Committer(bank, self._spool, self._backlog, index, limits.max_batch)
-        self._workers = ThreadPoolExecutor(limits.workers, thread_name_prefix="ingest")
+        self._workers = ThreadPoolExecutor(limits.helpers or 1, thread_name_prefix="ingest")
+        self._waiting = 0  # uploads for which there is no thread yet
+        self._count = Lock()
         self._closing = Flag()
         self._caretaker = Thread(target=self._take_care, name="ingest-care", daemon=True)
         self._caretaker.start()
@@ -217,6 +223,7 @@ class Ingest:
         """Finish what was accepted, then stop the threads. Later uploads raise ``RuntimeError``."""
         self._closing.set()
         self._workers.shutdown()
+        self._helpers.close()
         self._committer.close()
         self._backlog.close()
         self._caretaker.join()
@@ -230,21 +237,25 @@ class Ingest:
         answer.set_running_or_notify_cancel()  # an exam on its way cannot be called back
 
         def run() -> None:
+            with self._count:
+                self._waiting -= 1
             try:
                 task(actor, request, answer)
             except Exception as error:  # whatever it is, it is the uploader's answer
                 answer.set_exception(error)
 
+        with self._count:
+            self._waiting += 1
         self._workers.submit(run)
         return answer
 
     def _store(self, actor: Actor, request: Upload, answer: Future[ExamStored]) -> None:
-        exam, digest = request.exam, request.digest
+        exam = request.exam
         place = self._intake.place(actor, exam, request.signal)
-        recording = Recording.from_bytes(request.signal, request.data)
-        staged = self._intake.stored(actor, exam, digest) or self._intake.stage(
-            actor, place, exam, recording, digest
-        )
+        staged = self._intake.stored(actor, exam, request.digest)
+        if staged is None:
+            busy = self._waiting > _FEW
+            staged = self._intake.stage(actor, place, request, busy=busy)
         self._committer.submit(Pending(*staged, answer))
 
     def _commit(self, actor: Actor, request: UploadCommit, answer: Future[ExamStored]) -> None:
@@ -285,6 +296,7 @@ class Ingest:
         while not self._closing.wait(_ADOPT_EVERY):
             try:
                 self._adopt()
+                self._helpers.retire()
                 if time.monotonic() - expired_at > _EXPIRE_EVERY:
                     expired_at = time.monotonic()
                     self._uploads.expire(self._partial_max_age)

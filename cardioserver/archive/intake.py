@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cardioserver.archive import access, bankfile, durable
+from cardioserver.archive import access
 from cardioserver.archive.access import Actor
 from cardioserver.archive.bank import Bank
 from cardioserver.archive.bankfile import ExamRecord
 from cardioserver.archive.database import Database
 from cardioserver.archive.directory import DirectorySnapshot
-from cardioserver.archive.errors import AccessDenied, DatabaseUnavailable, DigestMismatch, UuidReused
+from cardioserver.archive.errors import AccessDenied, DatabaseUnavailable, UuidReused
 from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.spool import Spool, Staged
+from cardioserver.archive.staging import Helpers
 from cardioserver.ecg.errors import InvalidField
 from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.recording import Recording, SignalFormat
-from cardioserver.protocol.messages import ArchiveRecord, HcfRecord
+from cardioserver.protocol.messages import ArchiveRecord, HcfRecord, Upload
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Intake:
         database: Database,
         ids: IdGenerator,
         *,
+        helpers: Helpers,
         max_upload: int,
         reserve_bytes: int,
     ) -> None:
@@ -66,6 +67,7 @@ class Intake:
         self._directory = directory
         self._database = database
         self._ids = ids
+        self._helpers = helpers
         self._max_upload = max_upload
         self._reserve_bytes = reserve_bytes
         self._refreshed_at = float("-inf")
@@ -137,24 +139,29 @@ class Intake:
             raise UuidReused(str(exam.uuid))
         return self._spool.stage_link(self._ids.next(), exam.uuid, path), record
 
-    def stage(
-        self, actor: Actor, place: Place, exam: Exam, recording: Recording, digest: bytes
-    ) -> tuple[Staged, ExamRecord]:
+    def stage(self, actor: Actor, place: Place, request: Upload, *, busy: bool) -> tuple[Staged, ExamRecord]:
         """Compress an exam into a synced file in the spool.
+
+        Parameters
+        ----------
+        busy
+            Whether many others wait.
 
         Raises
         ------
+        InvalidField
+            The samples do not fit their format.
         DigestMismatch
-            The samples do not have this SHA-256.
+            The samples do not have the announced SHA-256.
         StorageFull
             No room; nothing is left behind.
         """
-        if hashlib.sha256(recording.samples.data).digest() != digest:
-            raise DigestMismatch(str(exam.uuid))
-        record = self._record(actor, place, exam, recording.format, digest)
-        data = bankfile.encode_exam(record, recording)
-        durable.require_room(self._spool.folder, len(data), self._reserve_bytes)
-        return self._spool.stage(record.exam_id, exam.uuid, data), record
+        exam, signal = request.exam, request.signal
+        Recording.from_bytes(signal, request.data)  # refuses what does not fit, before a helper copies it
+        record = self._record(actor, place, exam, signal, request.digest)
+        staged = self._spool.entry(record.exam_id, exam.uuid)
+        self._helpers.stage(staged.path, record, request.data, self._reserve_bytes, busy=busy)
+        return staged, record
 
     def _record(
         self, actor: Actor, place: Place, exam: Exam, signal: SignalFormat, digest: bytes

@@ -47,17 +47,16 @@ class Spool:
         self.folder = folder
         self._lock: int | None = lock
 
-    def stage(self, number: int, exam_uuid: UUID, data: bytes) -> Staged:
-        """Write and sync a file. Its name is durable only after :meth:`sync`.
+    @property
+    def lock(self) -> int:
+        """The descriptor that holds the lock; a process that inherits it holds it too."""
+        assert self._lock is not None  # noqa: S101  not closed
+        return self._lock
 
-        Raises
-        ------
-        StorageFull
-            No room; nothing is left behind.
-        """
-        staged = self._entry(number, exam_uuid)
-        durable.write_file(staged.path, data)
-        return staged
+    def entry(self, number: int, exam_uuid: UUID) -> Staged:
+        """A file to be: whoever writes it must sync it. Its name is durable only after :meth:`sync`."""
+        name = f"{number:0{_ID_DIGITS}d}-{exam_uuid}.ecg"
+        return Staged(number, exam_uuid, self.folder / name)
 
     def stage_link(self, number: int, exam_uuid: UUID, stored: Path) -> Staged:
         """Take up a file that already is in the bank, to have it indexed.
@@ -67,13 +66,9 @@ class Spool:
         StorageFull
             No room for the name.
         """
-        staged = self._entry(number, exam_uuid)
+        staged = self.entry(number, exam_uuid)
         durable.link_file(stored, staged.path)
         return staged
-
-    def _entry(self, number: int, exam_uuid: UUID) -> Staged:
-        name = f"{number:0{_ID_DIGITS}d}-{exam_uuid}.ecg"
-        return Staged(number, exam_uuid, self.folder / name)
 
     def sync(self) -> None:
         """Make the names of the staged files durable.

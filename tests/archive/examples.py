@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
+from cardioserver.archive import durable
 from cardioserver.archive.access import Actor
 from cardioserver.archive.bankfile import ExamRecord
+from cardioserver.archive.spool import Spool, Staged
 from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Patient, Sex
@@ -88,3 +90,10 @@ def record(of: Exam, signal: Recording, exam_id: int = 1001) -> ExamRecord:
         issuer_hcf_id=HCF_ID,
         issuer_hcf_name="Поликлиника № 1",
     )
+
+
+def stage(spool: Spool, number: int, exam_uuid: UUID, data: bytes) -> Staged:
+    """Put a file into a spool."""
+    staged = spool.entry(number, exam_uuid)
+    durable.write_file(staged.path, data)
+    return staged

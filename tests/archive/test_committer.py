@@ -273,7 +273,9 @@ def _leave(
         issuer_hcf_id=clinic.hcf_id,
     )
     left = spools.create(archive.bank.staging, 9)
-    staged = left.stage(record.exam_id, message.exam.uuid, bankfile.encode_exam(record, recording)[:keep])
+    staged = examples.stage(
+        left, record.exam_id, message.exam.uuid, bankfile.encode_exam(record, recording)[:keep]
+    )
     left.close()
     return staged
 

@@ -12,15 +12,17 @@ import pytest
 
 from cardioserver.archive import spool
 from cardioserver.archive.spool import Spool
+from tests.archive import examples
 
 OWNER = """
 import sys, os
 from pathlib import Path
 from uuid import uuid4
 from cardioserver.archive import spool
+from tests.archive import examples
 mine = spool.create(Path(sys.argv[1]), 7)
 for number in (3, 1, 2):
-    mine.stage(number, uuid4(), b"content")
+    examples.stage(mine, number, uuid4(), b"content")
 print("staged", flush=True)
 sys.stdin.read()
 """
@@ -35,7 +37,7 @@ def _die(owner: Spool) -> None:
 
 def test_entries_come_in_order_of_acceptance(tmp_path: Path) -> None:
     own = spool.create(tmp_path, 1)
-    staged = [own.stage(number, uuid4(), b"x") for number in (2, 10, 1, 2**62)]
+    staged = [examples.stage(own, number, uuid4(), b"x") for number in (2, 10, 1, 2**62)]
 
     assert own.entries() == [staged[2], staged[0], staged[1], staged[3]]
 
@@ -50,7 +52,7 @@ def test_files_of_others_are_not_entries(tmp_path: Path) -> None:
 
 def test_a_closed_empty_spool_leaves_nothing(tmp_path: Path) -> None:
     own = spool.create(tmp_path, 1)
-    own.stage(1, uuid4(), b"x").path.unlink()
+    examples.stage(own, 1, uuid4(), b"x").path.unlink()
 
     own.close()
     own.close()
@@ -60,7 +62,7 @@ def test_a_closed_empty_spool_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_a_closed_spool_holds_is_taken_over(tmp_path: Path) -> None:
     own = spool.create(tmp_path, 1)
-    staged = own.stage(1, uuid4(), b"x")
+    staged = examples.stage(own, 1, uuid4(), b"x")
     own.close()
 
     (adopted,) = spool.adopt_abandoned(tmp_path)
@@ -87,8 +89,8 @@ def test_a_living_server_keeps_its_spool_until_it_is_killed(tmp_path: Path) -> N
 
 def test_spools_are_taken_over_oldest_first_and_empty_ones_removed(tmp_path: Path) -> None:
     young, empty, old = (spool.create(tmp_path, server_id) for server_id in (1, 2, 3))
-    young.stage(20, uuid4(), b"x")
-    old.stage(10, uuid4(), b"x")
+    examples.stage(young, 20, uuid4(), b"x")
+    examples.stage(old, 10, uuid4(), b"x")
     for owner in (young, empty, old):
         _die(owner)
 

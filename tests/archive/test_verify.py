@@ -137,7 +137,7 @@ def test_an_exam_that_waits_for_the_database_is_not_unindexed(
     recording = examples.recording_of(message)
     record = examples.record(message.exam, recording, archive.ids.next())
     own = spools.create(archive.bank.staging, 5)
-    staged = own.stage(record.exam_id, message.exam.uuid, bankfile.encode_exam(record, recording))
+    staged = examples.stage(own, record.exam_id, message.exam.uuid, bankfile.encode_exam(record, recording))
     archive.bank.publish(staged.path, record)
 
     report = verify.verify(archive.bank, archive.database)
