@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from cardioserver.archive.database import Database, migrate
+from cardioserver.archive.errors import ArchiveError
+from cardioserver.archive.schema import metadata
 from tests import servers
 from tests.servers import MariaDb
 
@@ -53,9 +57,38 @@ def mariadb(_mariadb_session: MariaDb) -> Iterator[MariaDb]:
 
 
 @pytest.fixture
-def mariadb_url(mariadb: MariaDb) -> str:
-    """URL of an empty MariaDB database."""
+def empty_mariadb_url(mariadb: MariaDb) -> str:
+    """URL of a MariaDB database without tables."""
     return mariadb.new_database()
+
+
+@pytest.fixture(scope="session")
+def _clean_mariadb_urls() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariaDb, _clean_mariadb_urls: list[str]) -> Iterator[str]:
+    """URL of a MariaDB database with all tables and no rows.
+
+    Creating the tables takes longer than most tests: databases are emptied and used again.
+    """
+    url = _clean_mariadb_urls.pop() if _clean_mariadb_urls else mariadb.new_database()
+    database = Database(url)
+    migrate(database)
+    yield url
+    mariadb.start()
+    with suppress(SQLAlchemyError, ArchiveError):  # a test's transaction may hang on: then not this one again
+        _empty(database)
+        _clean_mariadb_urls.append(url)
+    database.close()
+
+
+def _empty(database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("SET SESSION innodb_lock_wait_timeout=1, foreign_key_checks=0")
+        for table in metadata.tables:
+            connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
 @pytest.fixture
@@ -66,8 +99,14 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """URL of a fresh database without tables: the test runs once on SQLite and once on MariaDB."""
+    """URL of a database for a server of one's own, which migrates it; once SQLite, once MariaDB."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["sqlite_url", pytest.param("empty_mariadb_url", marks=pytest.mark.mariadb)])
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a database without tables; once SQLite, once MariaDB."""
+    return str(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +126,5 @@ def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[Data
         path = Path(database_url.removeprefix("sqlite:///"))
         path.parent.mkdir()
         shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
-    else:
-        migrate(opened)
     yield opened
     opened.close()

@@ -14,8 +14,6 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-LONG_TEXT = 0xFFFFFF  # bytes; MEDIUMTEXT on MariaDB
-
 
 def big() -> TypeEngine[int]:
     """BIGINT, for ids; on SQLite INTEGER, whose primary key is the row id itself."""
@@ -24,7 +22,7 @@ def big() -> TypeEngine[int]:
 
 def long_text() -> Text:
     """Text of up to 16 MiB."""
-    return Text(LONG_TEXT).with_variant(Text(), "sqlite")
+    return Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
 def digest() -> TypeEngine[bytes]:

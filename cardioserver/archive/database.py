@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from alembic import command
@@ -17,7 +17,14 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from cardioserver.archive.engines import LOCK_TIMEOUT, WRITES, Contention, make_engine, translate
+from cardioserver.archive.engines import (
+    ANSWER_TIMEOUT,
+    LOCK_TIMEOUT,
+    WRITES,
+    Contention,
+    make_engine,
+    translate,
+)
 from cardioserver.archive.errors import ArchiveError, DatabaseUnavailable
 
 T = TypeVar("T")
@@ -29,11 +36,11 @@ queueing for timeouts."""
 MAX_RUNS = 6
 """How often a transaction is run that loses to others."""
 
-MIGRATION_TIMEOUT = 300.0
-"""Seconds to wait for another server that is migrating."""
+MIGRATION_TIMEOUT = 3600.0
+"""Seconds to wait for one step of a migration, or for another server that is migrating."""
 
 
-class UnknownSchema(ArchiveError):  # noqa: N818  named like its siblings
+class UnknownSchema(ArchiveError):
     """The database was migrated by a newer version of this software."""
 
     text_en = "The database was made by a newer version of Cardioserver; install that version or newer."
@@ -53,6 +60,8 @@ class Database:
         ``sqlite:///PATH`` or ``mysql+pymysql://user:password@host:port/name``.
     pool_size
         Most connections open at once.
+    answer_timeout
+        Seconds without an answer after which a database server counts as gone.
 
     Raises
     ------
@@ -60,8 +69,9 @@ class Database:
         The URL names another kind of database. Nothing is connected yet.
     """
 
-    def __init__(self, url: str, pool_size: int = 8) -> None:
-        self._engine: Engine = make_engine(url, pool_size)
+    def __init__(self, url: str, pool_size: int = 8, answer_timeout: float = ANSWER_TIMEOUT) -> None:
+        self._url = url
+        self._engine: Engine = make_engine(url, pool_size, answer_timeout)
         self._writer = self._engine.execution_options(**{WRITES: True})
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer at a time; waiting here is fair and immediate, its own waiting is a poll.
@@ -113,6 +123,10 @@ class Database:
                 time.sleep(random.uniform(0, 0.01 * 2**run))  # noqa: S311  spreads the runs, no secret
         with self.write() as connection:
             return function(connection)
+
+    def patient(self) -> Database:
+        """The same database, for statements that take minutes. The caller closes it."""
+        return Database(self._url, pool_size=1, answer_timeout=MIGRATION_TIMEOUT)
 
     def is_available(self) -> bool:
         """Whether the database answers now; known within seconds, or at once during an outage's pause."""
@@ -188,7 +202,12 @@ def migrate(database: Database) -> None:
     DatabaseUnavailable
         The database does not answer, or another server has been migrating for too long.
     """
-    with _migration_lock, database.write() as connection, _only_migration(connection):
+    with (
+        _migration_lock,
+        closing(database.patient()) as patient,
+        patient.write() as connection,
+        _only_migration(connection),
+    ):
         config = Config()
         config.set_main_option("script_location", "cardioserver.archive:migrations")
         config.attributes["connection"] = connection

@@ -18,13 +18,16 @@ WRITES = "cardioserver_writes"
 """Execution option of connections that write: their transactions begin with the write lock."""
 
 LOCK_TIMEOUT = 10.0
-"""Seconds to wait for another writer (SQLite) or for row locks (MariaDB)."""
+"""Seconds to wait for another writer on SQLite."""
+
+ROW_LOCK_TIMEOUT = 5
+"""Seconds to wait for a row that another transaction has locked on MariaDB."""
 
 CONNECT_TIMEOUT = 3
 """Seconds to wait for a database server to accept a connection."""
 
-ANSWER_TIMEOUT = 30
-"""Seconds to wait for bytes of an answer before the database counts as gone."""
+ANSWER_TIMEOUT = 10.0
+"""Seconds to wait for bytes of an answer before the database server counts as gone."""
 
 POOL_TIMEOUT = 10.0
 """Seconds to wait for another thread to give a connection back."""
@@ -39,7 +42,7 @@ _MARIADB_SESSION = (
     # The access rule asks of each row of a page whether it was sent to somebody. Materialising would list
     # all that was ever sent to them first.
     "optimizer_switch='materialization=off', "
-    f"innodb_lock_wait_timeout={int(LOCK_TIMEOUT)}"
+    f"innodb_lock_wait_timeout={ROW_LOCK_TIMEOUT}"
 )
 
 
@@ -47,7 +50,7 @@ class Contention(DatabaseUnavailable):
     """The transaction lost to another one (deadlock, lock wait); running it again may succeed."""
 
 
-def make_engine(url: str, pool_size: int) -> Engine:
+def make_engine(url: str, pool_size: int, answer_timeout: float) -> Engine:
     """An engine with the settings that the archive's promises need.
 
     Raises
@@ -60,7 +63,7 @@ def make_engine(url: str, pool_size: int) -> Engine:
         case "sqlite":
             return _sqlite_engine(parsed, pool_size)
         case "mysql" | "mariadb":
-            return _mariadb_engine(parsed, pool_size)
+            return _mariadb_engine(parsed, pool_size, answer_timeout)
     raise ValueError("the database URL must begin with sqlite:/// or mysql+pymysql://")
 
 
@@ -107,7 +110,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _mariadb_engine(url: URL, pool_size: int) -> Engine:
+def _mariadb_engine(url: URL, pool_size: int, answer_timeout: float) -> Engine:
     return create_engine(
         url.set(drivername="mysql+pymysql"),
         pool_size=pool_size,
@@ -120,8 +123,8 @@ def _mariadb_engine(url: URL, pool_size: int) -> Engine:
             "charset": "utf8mb4",
             "collation": "utf8mb4_bin",
             "connect_timeout": CONNECT_TIMEOUT,
-            "read_timeout": ANSWER_TIMEOUT,
-            "write_timeout": ANSWER_TIMEOUT,
+            "read_timeout": answer_timeout,
+            "write_timeout": answer_timeout,
             "init_command": _MARIADB_SESSION,
         },
     )

@@ -14,7 +14,7 @@ branch_labels = None
 depends_on = None
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_LONG_TEXT = sa.Text(0xFFFFFF).with_variant(sa.Text(), "sqlite")
+_LONG_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 _UUID = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
 _DIGEST = sa.LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 
