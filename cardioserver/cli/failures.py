@@ -69,5 +69,5 @@ def _of_ecg(error: BaseException) -> tuple[Phrase, ExitCode] | None:
         told = error_of(error)
         return Phrase(told.text_en, told.text_ru), ExitCode.FAILED
     if isinstance(error, EcgError):
-        return Phrase(str(error), str(error)), ExitCode.FAILED
+        return Phrase(str(error), f"это не ЭКГ, или файл повреждён: {error}"), ExitCode.FAILED
     return None
