@@ -41,9 +41,9 @@ class Patient:
         (A birthday is checked against the exam's day, by :class:`~cardioserver.ecg.exam.Exam`.)
     """
 
-    number: str
+    number: str = field(repr=False)
     sex: Sex = Sex.UNKNOWN
-    birthday: date | None = None
+    birthday: date | None = field(default=None, repr=False)
     family_name: str = field(default="", repr=False)
     personal_name: str = field(default="", repr=False)
     patronymic: str = field(default="", repr=False)

@@ -181,15 +181,16 @@ class FrameParser:
         """Receive the payload of the header just read."""
         self._header = header
         if len(self._inbox) >= header.length:
-            self._payload = memoryview(bytes(self._inbox[: header.length]))
+            with memoryview(self._inbox) as inbox:
+                self._payload = memoryview(bytes(inbox[: header.length]))
             self._filled = header.length
             del self._inbox[: header.length]
             return
         # Not a bytearray: it would be zeroed, so that an announced length alone would cost memory.
         self._payload = np.empty(header.length, np.uint8).data
         self._filled = 0
-        inbox, self._inbox = self._inbox, bytearray()
-        self._fill(memoryview(inbox))
+        begun, self._inbox = self._inbox, bytearray()
+        self._fill(memoryview(begun))
 
     def skip(self, header: Header) -> None:
         """Drop the payload of the header just read, as it comes."""

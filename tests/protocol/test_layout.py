@@ -265,3 +265,39 @@ def test_lists_are_refused_before_they_cost_memory() -> None:
 def test_a_day_of_birth_survives() -> None:
     request = m.FindPatients(birthday=date(1957, 3, 8))
     assert parse(m.FindPatients, payload(request)).birthday == date(1957, 3, 8)
+
+
+def test_no_message_shows_personal_data_when_printed() -> None:
+    """Messages end up in tracebacks and logs."""
+    secrets = ("1024", "Иванова", "Анна", "1957", "Боли", "hunter2", "Норма", "Ю. Петров")
+    patient = EXAM.patient
+    exam = replace(EXAM, comment="Боли", accession_number="")
+    summary = m.ExamSummary(
+        1, EXAM.uuid, 2, "1024", "Иванова", "Анна", "", date(1957, 3, 8), patient.sex, EXAM.started_at,
+        EXAM.started_at, 3, 4, "", "", 0, False, 0,
+    )  # fmt: skip
+    conclusion = m.Conclusion(1, EXAM.uuid, 2, 3, "Ю. Петров", 4, EXAM.started_at, "Норма")
+    report = m.AutoReport(1, 1, EXAM.started_at, "Норма", "Норма", "Норма")
+    order = m.Order(1, "", 2, m.OrderStatus.NEW, patient, EXAM.started_at, None, "", 0, 0, comment="Боли")
+    printed = repr(
+        [
+            m.Login("k3", "hunter2"),
+            m.ChangePassword("hunter2", "hunter2"),
+            m.LoggedIn(m.Account(1, "k3", m.Role.DOCTOR, 2, "Ю. Петров"), "H", 0),
+            m.Upload(exam, SIGNAL, DIGEST, SAMPLES),
+            m.FindPatients("1024", "Иванова", "Анна", date(1957, 3, 8), "1024", cursor="Иванова"),
+            m.PatientPage((m.PatientRecord(1, 2, patient),), "Иванова"),
+            m.FindExams(patient_number="1024", family_name="Иванова", cursor="Иванова"),
+            m.ExamPage((summary,), "Иванова"),
+            m.SaveConclusion(1, EXAM.uuid, "Норма"),
+            m.Conclusions((conclusion,)),
+            report,
+            m.SendExam(1, 2, "Боли"),
+            m.CreateOrder(patient, comment="Боли"),
+            m.OrderPage((order,), "Иванова"),
+            m.FindOrders(patient_number="1024", cursor="Иванова"),
+        ]
+    )
+    assert "k3" in printed
+    for secret in secrets:
+        assert secret not in printed

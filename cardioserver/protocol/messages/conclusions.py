@@ -26,7 +26,7 @@ class Conclusion:
     conclusion_uuid: UUID
     exam_id: I64
     account_id: I64
-    account_name: Text
+    account_name: Text = field(repr=False)
     hcf_id: I64
     created_at: datetime
     text: LongText = field(repr=False)

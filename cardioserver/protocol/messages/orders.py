@@ -45,11 +45,11 @@ class FindOrders:
     status: OrderStatus | None = None
     scheduled_from: datetime | None = None
     scheduled_before: datetime | None = None
-    patient_number: Text = ""
+    patient_number: Text = field(default="", repr=False)
     accession_number: Text = ""
     device_number: Text = ""
     limit: U16 = 50
-    cursor: Text = ""
+    cursor: Text = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class OrderPage:
     """Reply to :class:`FindOrders`."""
 
     orders: tuple[Order, ...]
-    cursor: Text
+    cursor: Text = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from cardioserver.protocol.wire import I64, U16, U32, U64, LongText, Raw, Sha256
 class FindPatients:
     """Search patients; empty fields do not restrict. Names match by prefix in any letter case."""
 
-    number: Text = ""
-    family_name: Text = ""
-    personal_name: Text = ""
-    birthday: date | None = None
-    snils: Text = ""
+    number: Text = field(default="", repr=False)
+    family_name: Text = field(default="", repr=False)
+    personal_name: Text = field(default="", repr=False)
+    birthday: date | None = field(default=None, repr=False)
+    snils: Text = field(default="", repr=False)
     limit: U16 = 50
-    cursor: Text = ""  # from the last page; opaque
+    cursor: Text = field(default="", repr=False)  # from the last page; opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class PatientPage:
     """Reply to :class:`FindPatients`; an empty cursor means the end."""
 
     patients: tuple[PatientRecord, ...]
-    cursor: Text
+    cursor: Text = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class FindExams:
     """Search exams, newest first; empty or zero fields do not restrict."""
 
     patient_id: I64 = 0
-    patient_number: Text = ""
-    family_name: Text = ""  # prefix
+    patient_number: Text = field(default="", repr=False)
+    family_name: Text = field(default="", repr=False)  # prefix
     started_from: datetime | None = None  # inclusive
     started_before: datetime | None = None  # exclusive
     hcf_id: I64 = 0
@@ -60,7 +60,7 @@ class FindExams:
     exam_uuid: UUID | None = None
     consultation_only: bool = False  # only exams sent to this account's HCF
     limit: U16 = 50
-    cursor: Text = ""
+    cursor: Text = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class ExamSummary:
     exam_id: I64
     exam_uuid: UUID
     patient_id: I64
-    patient_number: Text
+    patient_number: Text = field(repr=False)
     family_name: Text = field(repr=False)
     personal_name: Text = field(repr=False)
     patronymic: Text = field(repr=False)
@@ -92,7 +92,7 @@ class ExamPage:
     """Reply to :class:`FindExams`; an empty cursor means the end."""
 
     exams: tuple[ExamSummary, ...]
-    cursor: Text
+    cursor: Text = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Account:
     login: Text
     role: Role
     hcf_id: I64
-    name: Text
+    name: Text = field(repr=False)
     disabled: bool = False
 
 
