@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -42,6 +42,7 @@ shapes = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from(["<i2", "<i4"]), shapes)
 def test_any_samples_come_back(data: Any, kind: str, shape: tuple[int, int]) -> None:
     info = np.iinfo(kind)
@@ -58,6 +59,7 @@ def test_any_samples_come_back(data: Any, kind: str, shape: tuple[int, int]) -> 
     assert_round_trip(recording(data.draw(arrays.arrays(kind, shape, elements=values))))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 1200), st.sampled_from([2, 5, 300]))
 def test_interpolated_samples_come_back(seed: int, rows: int, length: int, step: int) -> None:
     shifted = resampled(rows, length + 4, seed=seed, step=step)[:, seed % 5 :]
@@ -99,6 +101,7 @@ def test_32_bit_samples_that_fit_16_bits_cost_the_same() -> None:
 # ---------------------------------------------------------------- what makes it short
 
 
+@settings(deadline=None)
 @given(st.permutations(TWELVE_LEADS), st.integers(2, 12))
 def test_leads_may_come_in_any_order(order: list[Lead], count: int) -> None:
     twelve = with_limb_leads(walk(8, 300))
@@ -166,6 +169,7 @@ def long_encoded(long_recording: Recording) -> bytes:
     return codec.encode(long_recording)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_part_is_that_part_of_the_whole(long_recording: Recording, long_encoded: bytes, data: Any) -> None:
     total = long_recording.format.sample_count
