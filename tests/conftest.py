@@ -128,3 +128,11 @@ def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[Data
         shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
     yield opened
     opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Repeat just above the last line which of the checks before the tests failed (``tests/run``)."""
+    failed = os.environ.get("CARDIOSERVER_FAILED_CHECKS")
+    if failed:
+        terminalreporter.section("checks")
+        terminalreporter.line(f"failed before the tests: {failed}")
