@@ -45,7 +45,7 @@ _Request = TypeVar("_Request")
 
 log = logging.getLogger(__name__)
 
-_FEW = 4  # uploads that may wait for a thread before helpers are started
+_FEW = 4  # uploads waiting for a thread; more of them mean that many arrive at once
 _ADOPT_EVERY = 5.0  # seconds between looks for spools of servers that died
 _EXPIRE_EVERY = 3600.0  # seconds between looks for abandoned uploads
 
@@ -117,6 +117,8 @@ class Ingest:
         self._partial_max_age = limits.partial_max_age
         self._uploads = Uploads(bank.incoming, limits.max_partial_bytes, limits.reserve_bytes)
         self._spool = spool.create(bank.staging, ids.server_id)
+        self._waiting = 0  # uploads for which there is no thread yet
+        self._count = Lock()
         self._helpers = Helpers(limits.helpers, self._spool.lock)
         self._intake = Intake(
             bank,
@@ -132,10 +134,10 @@ class Ingest:
         self._backlog = Backlog(bank, index, limits.max_batch)
         self._adopted: list[spool.Spool] = []
         self._adopt()  # before the first upload, so that what was left over keeps its place
-        self._committer = Committer(bank, self._spool, self._backlog, index, limits.max_batch)
+        self._committer = Committer(
+            bank, self._spool, self._backlog, index, max_batch=limits.max_batch, is_busy=self._is_busy
+        )
         self._workers = ThreadPoolExecutor(limits.helpers or 1, thread_name_prefix="ingest")
-        self._waiting = 0  # uploads for which there is no thread yet
-        self._count = Lock()
         self._closing = Flag()
         self._caretaker = Thread(target=self._take_care, name="ingest-care", daemon=True)
         self._caretaker.start()
@@ -249,13 +251,15 @@ class Ingest:
         self._workers.submit(run)
         return answer
 
+    def _is_busy(self) -> bool:
+        return self._waiting > _FEW
+
     def _store(self, actor: Actor, request: Upload, answer: Future[ExamStored]) -> None:
         exam = request.exam
         place = self._intake.place(actor, exam, request.signal)
         staged = self._intake.stored(actor, exam, request.digest)
         if staged is None:
-            busy = self._waiting > _FEW
-            staged = self._intake.stage(actor, place, request, busy=busy)
+            staged = self._intake.stage(actor, place, request, busy=self._is_busy())
         self._committer.submit(Pending(*staged, answer))
 
     def _commit(self, actor: Actor, request: UploadCommit, answer: Future[ExamStored]) -> None:
