@@ -34,8 +34,8 @@ log = Log(__name__)
 PART_BYTES = 256 * 1024
 """Samples in one PART frame: small enough to share a slow line with other replies."""
 
-SIGNAL_GUESS_BYTES = 1024 * 1024
-"""What a signal is taken for until it is read: an hour of a Holter is larger, a resting ECG smaller."""
+SIGNAL_GUESS_BYTES = 8 * 1024 * 1024
+"""What a signal is taken for until it is read: so many at a time that large ones do not surprise."""
 
 _STEPS = (m.UploadBegin, m.UploadChunk, m.UploadCommit, m.UploadAbort)
 _ANNOUNCED = (m.SaveConclusion, m.SendExam, m.CreateOrder, m.TakeOrder, m.ReleaseOrder)

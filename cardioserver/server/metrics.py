@@ -17,6 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from cardioserver.protocol.messages import ErrorCode
+
 Rows = Callable[[], Iterable[tuple[Sequence[str], float]]]
 """Reads the rows of a table: values of its labels, and a number."""
 
@@ -41,6 +43,9 @@ class Metrics:
         self._errors = Counter(
             "cardioserver_errors_total", "Error replies.", ["code"], registry=self.registry
         )
+        # Looking a series up by its labels would cost more than counting.
+        self._latency_of: dict[type, Histogram] = {}
+        self._errors_of: dict[ErrorCode, Counter] = {}
         self.accepted = self._counter("cardioserver_connections_accepted_total", "Connections accepted.")
         self._refused = Counter(
             "cardioserver_connections_refused_total",
@@ -58,11 +63,17 @@ class Metrics:
 
     def answered(self, request: type, seconds: float) -> None:
         """A request got its reply."""
-        self._latency.labels(request.__name__).observe(seconds)
+        series = self._latency_of.get(request)
+        if series is None:
+            series = self._latency_of[request] = self._latency.labels(request.__name__)
+        series.observe(seconds)
 
-    def failed(self, code: str) -> None:
+    def failed(self, code: ErrorCode) -> None:
         """An error was sent."""
-        self._errors.labels(code).inc()
+        series = self._errors_of.get(code)
+        if series is None:
+            series = self._errors_of[code] = self._errors.labels(code.name)
+        series.inc()
 
     def refused(self, reason: str) -> None:
         """A connection was refused or ended."""

@@ -37,6 +37,11 @@ class Patience:
         """The peer reads its replies again."""
         self._unread_since = NEVER
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether replies lie there."""
+        return self._unread_since != NEVER
+
     def reads_enough(self, count: int, now: float) -> bool:
         """Whether a peer with *count* bytes of replies unread reads at the least rate; measures anew."""
         if self._unread_since == NEVER:

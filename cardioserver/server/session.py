@@ -15,8 +15,9 @@ from cardioserver.server.errors import error_of
 from cardioserver.server.frame import Frame
 from cardioserver.server.lane import Lane
 from cardioserver.server.logs import Log
+from cardioserver.server.outlet import Outlet
 from cardioserver.server.patience import Patience
-from cardioserver.server.request import Buffers, Desk, PartedReply, Pending
+from cardioserver.server.request import Desk, PartedReply, Pending
 from cardioserver.server.resources import Resources
 from cardioserver.server.wheel import NEVER
 
@@ -51,6 +52,7 @@ class Session(asyncio.BufferedProtocol):
         "_frame",
         "_in_flight",
         "_last_words",
+        "_outlet",
         "_patience",
         "_pumping",
         "_reading",
@@ -83,6 +85,7 @@ class Session(asyncio.BufferedProtocol):
         self._in_flight = 0
         self._stream: PartedReply | None = None
         self._last_words: Error | None = None
+        self._outlet = Outlet(resources.metrics)
         self._frame = Frame(self.connection, resources.uploads, self._granted)
         self._patience = Patience(resources.settings, resources.loop.time())
 
@@ -91,7 +94,7 @@ class Session(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.begun = True
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=self._resources.settings.write_bytes)
+        self._outlet.open(self.transport, self._resources.settings.write_bytes)
         self._resources.enter(self)
         self._resources.wheel.put(self, self._deadline())
 
@@ -107,14 +110,14 @@ class Session(asyncio.BufferedProtocol):
         self._pump()
 
     def eof_received(self) -> bool:
-        if self._in_flight and not self._over_tls():
+        if self._in_flight and not self._outlet.over_tls:
             self._blocked |= _LEAVING  # it shut down its side only: finish what it asked for
             return True
         return False
 
     def pause_writing(self) -> None:
         self._blocked |= _WRITE_FULL
-        self._patience.unread(self._unread(), self._resources.loop.time())
+        self._patience.unread(self._outlet.unread, self._resources.loop.time())
         self._set_reading()
         self._resources.wheel.put(self, self._deadline())
 
@@ -129,6 +132,7 @@ class Session(asyncio.BufferedProtocol):
         self._blocked |= _LEAVING
         self._frame.drop()
         self.transport = None
+        self._outlet.close()
         self._send_parts()
         resources.leave(self)
         self._desk.forget(self)
@@ -138,7 +142,7 @@ class Session(asyncio.BufferedProtocol):
     @property
     def closing(self) -> bool:
         """Whether replies no longer reach the peer."""
-        return self.transport is None or self._patience.leave_by != NEVER or self.transport.is_closing()
+        return self._patience.leave_by != NEVER or self._outlet.is_closing
 
     @property
     def writable(self) -> bool:
@@ -158,7 +162,7 @@ class Session(asyncio.BufferedProtocol):
         """Answer a request."""
         if not self.closing:
             try:
-                self._write(self.connection.send_reply(pending.request_id, message))
+                self._outlet.write(self.connection.send_reply(pending.request_id, message))
             except LocalProtocolError as error:
                 self.fail(pending, error)
                 return
@@ -179,14 +183,14 @@ class Session(asyncio.BufferedProtocol):
             log.error(
                 "request failed", error=error, request=pending.request_type.__name__, address=self.address
             )
-        self._resources.metrics.failed(answer.code.name)
+        self._resources.metrics.failed(answer.code)
         if not self.closing:
-            self._write(self.connection.send_error(pending.request_id, answer))
+            self._outlet.write(self.connection.send_error(pending.request_id, answer))
         self._finish(pending)
 
     def push(self, event: Event) -> None:
         """Send an event unasked; only while :attr:`writable`."""
-        self._write(self.connection.send_push(event))
+        self._outlet.write(self.connection.send_push(event))
         self._resources.metrics.pushes.inc()
 
     def leave(self, code: ErrorCode) -> None:
@@ -200,26 +204,18 @@ class Session(asyncio.BufferedProtocol):
 
     def cut(self, error: Error) -> None:
         """End the connection at once, telling the peer why."""
-        transport = self.transport
-        if transport is None or self._patience.leave_by != NEVER:
+        if self.transport is None or self._patience.leave_by != NEVER:
             return
         self._blocked |= _LEAVING
         self._last_words = error
         self._frame.drop()
         self._resources.metrics.refused(error.code.name)
-        self._write(self.connection.send_error(0, error))
+        self._outlet.write(self.connection.send_error(0, error))
         self._patience.leave_by = self._resources.loop.time() + LINGER_SECONDS
         self._resources.wheel.put(self, self._patience.leave_by)
-        if self._over_tls():
-            transport.close()
-            return
         # Closing with unread bytes would reset the connection and take the last words with it.
-        try:
-            transport.write_eof()
-        except OSError:  # the peer was faster
-            transport.abort()
-        else:
-            self._set_reading()
+        self._outlet.finish()
+        self._set_reading()
 
     def abort(self) -> None:
         """End the connection without a word."""
@@ -230,10 +226,11 @@ class Session(asyncio.BufferedProtocol):
 
     def on_deadline(self, now: float) -> float:
         """Called by the wheel."""
-        if self._deadline() > now or self._patience.reads_enough(self._unread(), now):
+        patience = self._patience
+        if self._deadline() > now or patience.reads_enough(self._outlet.unread, now):
             return self._deadline()
-        if self._patience.leave_by != NEVER:
-            self.abort()
+        if patience.leave_by != NEVER or patience.is_unread:
+            self.abort()  # it would not read our words either
         else:
             self.cut(error_message(ErrorCode.TIMEOUT))
         return NEVER
@@ -254,6 +251,7 @@ class Session(asyncio.BufferedProtocol):
         if self._pumping:
             return  # a request was answered while being taken: the loop below goes on
         self._pumping = True
+        self._outlet.cork()
         try:
             while not self._blocked:
                 if self._in_flight and not self._frame.charged and self._resources.uploads.exhausted:
@@ -268,14 +266,15 @@ class Session(asyncio.BufferedProtocol):
             self.cut(error.message)
         finally:
             self._pumping = False
+            self._outlet.uncork()
         self._set_reading()
 
     def _take(self, event: Request | Rejected) -> None:
         charged = self._frame.finish(event.size)
         if isinstance(event, Rejected):
             self._resources.uploads.give(charged)
-            self._resources.metrics.failed(event.error.code.name)
-            self._write(event.reply)
+            self._resources.metrics.failed(event.error.code)
+            self._outlet.write(event.reply)
             return
         pending = Pending(event.request_id, type(event.message), self._patience.heard, charged)
         self._in_flight += 1
@@ -312,13 +311,6 @@ class Session(asyncio.BufferedProtocol):
 
     # ---------------------------------------------------------------- writing
 
-    def _write(self, buffers: Buffers) -> None:
-        transport = self.transport
-        if transport is None:
-            return
-        self._resources.metrics.sent.inc(sum(map(len, buffers)))
-        transport.writelines(buffers)
-
     def _send_parts(self) -> None:
         """Send parts of a long reply while the peer reads them."""
         stream = self._stream
@@ -330,7 +322,7 @@ class Session(asyncio.BufferedProtocol):
             buffers = stream.next_frame()
             if buffers is None:
                 break
-            self._write(buffers)
+            self._outlet.write(buffers)
         self._stream = None
         self._finish(stream.pending)
         stream.done()
@@ -357,9 +349,3 @@ class Session(asyncio.BufferedProtocol):
         charged, pending.charged = pending.charged, 0
         if charged:
             self._resources.uploads.give(charged)
-
-    def _unread(self) -> int:
-        return 0 if self.transport is None else self.transport.get_write_buffer_size()
-
-    def _over_tls(self) -> bool:
-        return self.transport is not None and self.transport.get_extra_info("sslcontext") is not None
