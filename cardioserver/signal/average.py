@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.interpolate import CubicSpline
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -45,10 +46,10 @@ class AverageBeat:
 
 
 def level(samples: Signal, rate: float, beats: Index) -> Signal:
-    """*samples* with each PR segment at zero and straight lines taken away between.
+    """*samples* with each PR segment at zero and a cubic spline through them taken away.
 
     C. Meyer and H. Keiser, "Electrocardiogram baseline noise estimation and removal using cubic splines",
-    Comput. Biomed. Res. 10:459, 1977; lines because the beats are many.
+    Comput. Biomed. Res. 10:459, 1977.
     """
     half = max(1, round(KNOT_WIDTH_S * rate / 2))
     knots = beats - round(KNOT_S * rate)
@@ -56,10 +57,15 @@ def level(samples: Signal, rate: float, beats: Index) -> Signal:
     if not len(knots):
         return samples - np.median(samples, axis=1, keepdims=True)
     values = samples[:, knots[:, None] + np.arange(-half, half + 1)].mean(axis=2)
-    places = np.arange(samples.shape[1])
-    leveled = np.empty_like(samples)
-    for lead, (line, heights) in enumerate(zip(samples, values, strict=True)):
-        leveled[lead] = line - np.interp(places, knots, heights)
+    if len(knots) < 3:
+        flat: Signal = samples - values.mean(axis=1, keepdims=True)
+        return flat
+    spline = CubicSpline(knots, values, axis=1)
+    inner = np.arange(knots[0], knots[-1])
+    leveled = samples.copy()
+    leveled[:, : knots[0]] -= values[:, :1]
+    leveled[:, knots[0] : knots[-1]] -= spline(inner)
+    leveled[:, knots[-1] :] -= values[:, -1:]
     return leveled
 
 

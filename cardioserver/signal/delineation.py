@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
@@ -50,6 +50,8 @@ T_OFFSET_QUANTILE = 0.70
 T_REACH_S = 0.18
 T_LATEST = (0.12, 0.42)  # s after the QRS: constant and times the root of the RR interval
 T_AFTER_QRS_S = 0.05
+VALLEY = 4  # of the reach: a flank that gets no flatter for so long has ended
+VALLEY_SHARE = 0.35
 NEXT_BEAT_S = 0.15  # before the fiducial point of the next beat nothing of this one is left
 
 
@@ -241,7 +243,9 @@ def _flank(slope: Signal, peaks: Index, signs: Signal, *, direction: int, reach:
     falling = np.where(outside, 0.0, -direction * signs[:, None] * falling)
     steepest = falling[:, :reach].argmax(axis=1)[:, None]
     height = np.take_along_axis(falling, steepest, axis=1)
-    ended = (falling < share * height) & (steps > steepest)
+    ahead = -maximum_filter1d(-falling, reach // VALLEY, axis=1, origin=-((reach // VALLEY) // 2))
+    valley = (falling <= ahead) & (falling < VALLEY_SHARE * height)  # then the next wave's flank begins
+    ended = ((falling < share * height) | valley) & (steps > steepest)
     ended[:, -1] = True
     ends: Signal = (peaks + direction * ended.argmax(axis=1)).astype(np.float64)
     return ends

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cardioserver.signal.average import AverageBeat, average_beat, level
 from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.delineation import Marks, delineate
+from cardioserver.signal.mains import mains_sizes, remove_mains
 from cardioserver.signal.pacing import TO_QRS_S, without_spikes
 
 Signal = npt.NDArray[np.float64]
@@ -23,6 +24,8 @@ DEFAULT_INTERVAL_S = 0.8
 SHORT_RR = 0.2  # quantile of RR that bounds the search: in an irregular rhythm many beats come early
 SHORTEST_INTERVAL_S = 0.4
 SAME_S = 0.02
+LEAST_MAINS_UV = 5.0
+MAINS_HZ = (50.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,7 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
         start, stop = max(begin - round(rate), 0), min(end + round(rate), length)
         spikes = beats.spikes[(beats.spikes >= start) & (beats.spikes < stop)] - start
         piece = without_spikes(samples[:, start:stop], rate, spikes)
+        piece = _without_mains(piece, rate)
         local = beats.samples[mine] - start
         leveled = level(piece, rate, local)
         chunk_beats = _ChunkBeats(local, dominant[mine], [beats.classes[each] for each in mine], spikes)
@@ -86,6 +90,14 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
             best = usual
     found[(found < 0) | (found >= length)] = NONE
     return Fiducials(found, best[0] if best else None, best[1] if best else None)
+
+
+def _without_mains(samples: Signal, rate: float) -> Signal:
+    """*samples* without mains, if there is enough of it to move a mark."""
+    sizes = np.median(mains_sizes(samples, rate), axis=0)
+    if sizes.max() < LEAST_MAINS_UV:
+        return samples
+    return remove_mains(samples, rate, MAINS_HZ[int(sizes.argmax())])
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,3 +169,24 @@ def _waves(local: Complex, omega: Signal, block: int) -> Signal:
     flat: Signal = (parts[:-rows] @ fade[0] + parts[rows:] @ fade[1]).reshape(blocks + 1, rows, block)
     waves: Signal = flat.transpose(1, 0, 2).reshape(rows, -1)[:, block - block // 2 :]
     return waves
+
+
+def mains_sizes(samples: Signal, rate: float) -> Signal:
+    """Amplitude of 50 and of 60 Hz in each lead, median over seconds; µV, shape ``(leads, 2)``.
+
+    What the ECG itself has five hertz higher is taken away.
+    """
+    width = round(rate)
+    seconds = samples.shape[1] // width
+    if not seconds:
+        return np.zeros((len(samples), 2))
+    slopes = np.diff(samples[:, : seconds * width], prepend=samples[:, :1])
+    phase = 2 * np.pi * np.arange(width) / rate
+    window = np.hanning(width)
+    hertz = np.array([50.0, 55.0, 60.0, 65.0])
+    waves = np.hstack([np.cos(np.outer(phase, hertz)), np.sin(np.outer(phase, hertz))]) * window[:, None]
+    parts = (slopes.reshape(-1, width) @ waves).reshape(len(samples), seconds, 2, len(hertz))
+    size = np.median(np.hypot(parts[:, :, 0], parts[:, :, 1]), axis=1)
+    gain = window.sum() * np.sin(np.pi * hertz / rate)
+    sizes: Signal = np.maximum(size[:, ::2] - size[:, 1::2], 0) / gain[::2]
+    return sizes

@@ -15,6 +15,7 @@ from cardioserver.signal.average import AverageBeat
 from cardioserver.signal.beats import Beats
 from cardioserver.signal.delineation import Marks
 from cardioserver.signal.fiducials import Fiducials
+from cardioserver.signal.mains import mains_sizes
 
 Signal = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -94,7 +95,7 @@ def assess(
     missing
         True where a lead was off, same shape.
     """
-    noise, mains = _noise(samples, rate), _mains(samples, rate)
+    noise, mains = _noise(samples, rate), mains_sizes(samples, rate).max(axis=1)
     drift = _drift(samples, rate, beats)
     flat, saturated = _flat(samples, rate), _saturated(samples, rate)
     off = missing.mean(axis=1) if missing is not None else np.zeros(len(samples))
@@ -132,27 +133,6 @@ def _noise(samples: Signal, rate: float) -> Signal:
         return np.zeros(len(samples))
     noise: Signal = np.median(np.abs(fast), axis=1) * 1.4826 / np.sqrt(6)
     return noise
-
-
-def _mains(samples: Signal, rate: float) -> Signal:
-    """Amplitude of 50 or 60 Hz, whichever is more, median over seconds, µV."""
-    width = round(rate)
-    seconds = samples.shape[1] // width
-    if not seconds:
-        return np.zeros(len(samples))
-    pieces = np.diff(samples[:, : seconds * width], prepend=samples[:, :1]).reshape(
-        len(samples), seconds, width
-    )
-    phase = 2 * np.pi * np.arange(width) / rate
-    window = np.hanning(width)
-    hertz = np.array([50.0, 55.0, 60.0, 65.0])
-    waves = np.hstack([np.cos(np.outer(phase, hertz)), np.sin(np.outer(phase, hertz))]) * window[:, None]
-    parts = (pieces.reshape(-1, width) @ waves).reshape(len(samples), seconds, 2, len(hertz))
-    size = np.median(np.hypot(parts[:, :, 0], parts[:, :, 1]), axis=1)
-    gain = window.sum() * np.sin(np.pi * hertz / rate)
-    sizes = [np.maximum(size[:, line] - size[:, line + 1], 0) / gain[line] for line in (0, 2)]
-    mains: Signal = np.maximum(sizes[0], sizes[1])
-    return mains
 
 
 def _drift(samples: Signal, rate: float, beats: Beats) -> Signal:

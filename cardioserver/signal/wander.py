@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 
 from cardioserver.signal.smoothing import smooth
@@ -20,6 +19,7 @@ BEFORE_BEAT = 0.38  # share of the RR interval that belongs to the coming beat: 
 ENOUGH_BEATS = 3
 OUTLIER = 4.0  # times the typical misfit
 LEAST_JUMP = 2.0  # µV
+COARSE = 3  # every so many blocks are enough to know the surroundings
 JUMP_S = 0.17  # longest jump that is bridged: a wide QRS
 ROUNDS = 4
 
@@ -62,8 +62,8 @@ def remove_wander(samples: Signal, rate: float) -> Signal:
 
 
 def _block_means(samples: Signal, block: int) -> Signal:
-    """Means of consecutive blocks, shape ``(blocks, leads)``; the last one of what is left."""
-    starts = np.arange(0, samples.shape[1], block)
+    """Means of consecutive blocks, shape ``(blocks, leads)``; the last one takes what is left too."""
+    starts = np.arange(max(samples.shape[1] // block, 1)) * block
     sizes = np.diff(starts, append=samples.shape[1])
     means: Signal = (np.add.reduceat(samples, starts, axis=1) / sizes).T
     return means
@@ -109,8 +109,11 @@ def _trust(misfit: Signal, block_rate: float) -> Signal:
 
     The surroundings are a running median, so that a wander that is only badly followed yet is no jump.
     """
-    around = min(len(misfit), 2 * round(JUMP_S * block_rate) + 1)
-    jump = np.abs(misfit - median_filter(misfit, size=(around, 1), mode="nearest"))
+    coarse = misfit[::COARSE]
+    side = min(round(JUMP_S * block_rate / COARSE), len(coarse) - 1)
+    padded = np.pad(coarse, ((side, side), (0, 0)), mode="reflect")
+    around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * side + 1, axis=0), axis=2)
+    jump = np.abs(misfit - np.repeat(around, COARSE, axis=0)[: len(misfit)])
     typical = np.median(jump, axis=0) + LEAST_JUMP
     worst = (jump / (OUTLIER * typical)).max(axis=1)
     weights: Signal = 1 / (1 + worst**2) ** 2
@@ -122,7 +125,10 @@ def _lines(blocks: Signal, block: int, count: int) -> Signal:
     if len(blocks) == 1:
         return np.repeat(blocks.T, count, axis=1)
     share = (np.arange(block) + (0.5 if block % 2 == 0 else 0.0)) / block
-    ends = np.concatenate([2 * blocks[:1] - blocks[1:2], blocks, 2 * blocks[-1:] - blocks[-2:-1]]).T
+    last = blocks[-1:] - blocks[-2:-1]
+    ends = np.concatenate(
+        [2 * blocks[:1] - blocks[1:2], blocks, blocks[-1:] + last, blocks[-1:] + 2 * last]
+    ).T
     lines = ends[:, :-1, None] * (1 - share) + ends[:, 1:, None] * share
     begin = block - block // 2
     return lines.reshape(len(ends), -1)[:, begin : begin + count]
