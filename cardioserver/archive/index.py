@@ -15,6 +15,7 @@ from cardioserver.archive.database import Database
 from cardioserver.archive.events import Subscription, record_events
 from cardioserver.archive.exams import NewExam, StoredExam
 from cardioserver.archive.ids import IdGenerator
+from cardioserver.archive.patients import Description
 from cardioserver.archive.schema import event
 from cardioserver.protocol.messages import Event, EventKind
 
@@ -89,12 +90,9 @@ class Index:
         return rows, frozenset(record.exam.uuid for record in fresh), events
 
     def _insert(self, connection: Connection, records: Sequence[ExamRecord]) -> dict[UUID, int]:
-        new = []
-        for record in sorted(records, key=_patient):  # all servers lock patients in one order: no deadlock
-            patient, issuer = record.exam.patient, record.issuer_hcf_id
-            patient_id = patients.upsert(connection, self._ids, patient, issuer, record.exam.started_at)
-            new.append(NewExam(record, patient_id))
-        return exams.insert(connection, new)
+        described = [Description(r.exam.patient, r.issuer_hcf_id, r.exam.started_at) for r in records]
+        patient_ids = patients.upsert_all(connection, self._ids, described)
+        return exams.insert(connection, [NewExam(*new) for new in zip(records, patient_ids, strict=True)])
 
 
 def _complete_order(connection: Connection, record: ExamRecord) -> int | None:
@@ -109,10 +107,6 @@ def _announced(connection: Connection, records: Sequence[ExamRecord]) -> set[int
         event.c.kind == int(EventKind.EXAM_STORED),
     )
     return set(connection.scalars(query))
-
-
-def _patient(record: ExamRecord) -> tuple[int, str]:
-    return record.issuer_hcf_id, record.exam.patient.number
 
 
 def _age(record: ExamRecord) -> int:

@@ -16,8 +16,10 @@ order) is weighed against what is known:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -37,9 +39,22 @@ FIELDS = (
 
 _KEY_OF = {"family_name": "family_key", "personal_name": "personal_key", "snils": "snils_key"}
 
+_Number = tuple[int, str]
+"""A patient's issuer and number, as compared."""
+
 _locked_by_number = (
     select(table)
     .where(table.c.issuer_hcf_id == bindparam("issuer"), table.c.number_key == bindparam("key"))
+    .with_for_update()
+)
+
+_locked_by_any_number = (
+    select(table)
+    .where(
+        table.c.issuer_hcf_id == bindparam("issuer"),
+        table.c.number_key.in_(bindparam("keys", expanding=True)),
+    )
+    .order_by(table.c.number_key)
     .with_for_update()
 )
 
@@ -81,6 +96,59 @@ def upsert(
         known = connection.execute(_locked_by_number, numbered).one()
     _learn(connection, known, patient, described_at)
     return int(known.patient_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an exam says of its patient; the fields are those of :func:`upsert`."""
+
+    patient: Patient
+    issuer_hcf_id: int
+    described_at: datetime
+
+
+def upsert_all(connection: Connection, ids: IdGenerator, descriptions: Sequence[Description]) -> list[int]:
+    """As :func:`upsert` of each in turn, with a few statements for all whom the archive does not know."""
+    first: dict[_Number, Description] = {}
+    for description in descriptions:
+        if (number := _number(description)) is not None:
+            first.setdefault(number, description)
+    known = _locked_by_numbers(connection, first)
+    new = {
+        number: _new_row(ids, told.patient, told.issuer_hcf_id, told.described_at)
+        for number, told in sorted(first.items(), key=itemgetter(0))
+        if number not in known
+    }
+    if new:
+        connection.execute(insert_or_keep(connection, table), list(new.values()))
+        known |= _locked_by_numbers(connection, new)
+    found = []
+    for told in descriptions:
+        number = _number(told)
+        if number is None or first[number] is not told:  # the row may have learnt since it was read
+            found.append(upsert(connection, ids, told.patient, told.issuer_hcf_id, told.described_at))
+            continue
+        row = known[number]
+        if number not in new or row.patient_id != new[number]["patient_id"]:
+            _learn(connection, row, told.patient, told.described_at)
+        found.append(int(row.patient_id))
+    return found
+
+
+def _number(description: Description) -> _Number | None:
+    key = number_key(description.patient.number)
+    return None if key is None else (description.issuer_hcf_id, key)
+
+
+def _locked_by_numbers(connection: Connection, numbers: Iterable[_Number]) -> dict[_Number, Row[Any]]:
+    by_issuer: dict[int, list[str]] = {}
+    for issuer, key in sorted(numbers):
+        by_issuer.setdefault(issuer, []).append(key)
+    found: dict[_Number, Row[Any]] = {}
+    for issuer, keys in by_issuer.items():
+        rows = connection.execute(_locked_by_any_number, {"issuer": issuer, "keys": keys})
+        found |= {(issuer, row.number_key): row for row in rows}
+    return found
 
 
 def _new_row(

@@ -32,6 +32,7 @@ from cardioserver.archive.errors import (
 )
 from cardioserver.archive.exams import NewExam
 from cardioserver.archive.ids import IdGenerator
+from cardioserver.archive.patients import Description
 from cardioserver.archive.records import BankRecord, RecordKind, read_record
 
 T = TypeVar("T")
@@ -138,16 +139,14 @@ class _Rebuild:
 
     def _add_exams(self, connection: Connection, records: Sequence[ExamRecord]) -> int:
         known = exams.stored(connection, [record.exam.uuid for record in records])
-        new = []
         for record in records:
             row = known.get(record.exam.uuid)
             if row is not None and row.exam_id != record.exam_id:
                 raise UuidReused(str(record.exam.uuid))
-            if row is None:
-                patient, issuer = record.exam.patient, record.issuer_hcf_id
-                patient_id = patients.upsert(connection, self._ids, patient, issuer, record.exam.started_at)
-                new.append(NewExam(record, patient_id))
-        exams.insert(connection, new)
+        new = [record for record in records if record.exam.uuid not in known]
+        described = [Description(r.exam.patient, r.issuer_hcf_id, r.exam.started_at) for r in new]
+        patient_ids = patients.upsert_all(connection, self._ids, described)
+        exams.insert(connection, [NewExam(*one) for one in zip(new, patient_ids, strict=True)])
         return len(new)
 
     def _add_merges(self, connection: Connection, records: Sequence[BankRecord]) -> int:
