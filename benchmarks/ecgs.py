@@ -31,7 +31,7 @@ def _join(records: list[npt.NDArray[np.int16]], first: int) -> npt.NDArray[np.in
 
 
 def _ptbxl() -> list[npt.NDArray[np.int16]]:
-    import wfdb  # noqa: PLC0415  needed only here
+    import wfdb
 
     records = []
     for header in sorted(PTBXL.glob("*_hr.hea")):
@@ -41,8 +41,8 @@ def _ptbxl() -> list[npt.NDArray[np.int16]]:
 
 
 def _pydicom() -> npt.NDArray[np.int16]:
-    import pydicom  # noqa: PLC0415
-    from pydicom.data import get_testdata_file  # noqa: PLC0415
+    import pydicom
+    from pydicom.data import get_testdata_file
 
     dataset = pydicom.dcmread(get_testdata_file("waveform_ecg.dcm"))
     return np.asarray(dataset.waveform_array(0)).T[:12, : 10 * RATE_HZ].round().astype(np.int16)
