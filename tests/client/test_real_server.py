@@ -13,10 +13,12 @@ import pytest
 
 from cardioserver.client import Client, Retry
 from cardioserver.client.errors import Conflict, NotAllowed, NotFound, RequestRejected
+from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Patient
 from cardioserver.protocol import messages as m
-from tests.client.peer import exam, recording
+from tests.client.peer import exam as first_exam
+from tests.client.peer import recording
 from tests.processes import PASSWORD, ServerProcess
 from tests.servers import free_port, wait_until
 
@@ -24,14 +26,29 @@ PATIENT = Retry(attempts=60, first=0.05, longest=0.5)
 LARGE = recording(100_000)  # 2.4 MB: chunks there, parts back
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server for tests that leave it as it is; it keeps its port when it is started again."""
+    yield from running(tmp_path_factory.mktemp("server"))
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that keeps its port when it is started again."""
-    process = ServerProcess(tmp_path / "server", {"server": {"port": free_port()}})
+def fragile(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server of one test, to be killed."""
+    yield from running(tmp_path / "server")
+
+
+def running(folder: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(folder, {"server": {"port": free_port()}})
     process.furnish()
     process.start()
     yield process
     process.kill()
+
+
+def exam() -> Exam:
+    """A new exam each time."""
+    return replace(first_exam(), uuid=uuid4())
 
 
 def client(server: ServerProcess, login: str = "recorder", retry: Retry | None = None) -> Client:
@@ -39,7 +56,7 @@ def client(server: ServerProcess, login: str = "recorder", retry: Retry | None =
 
 
 async def test_exams_of_all_sizes_come_back_bit_for_bit(server: ServerProcess) -> None:
-    sent = [(exam(number), recording(size)) for number, size in enumerate((1, 7, 5_000, 100_000), 1)]
+    sent = [(exam(), recording(size)) for size in (1, 7, 5_000, 100_000)]
     async with client(server) as recorder, client(server, "doctor") as doctor:
         for one, ecg in sent:
             stored = await recorder.upload(one, ecg)
@@ -59,28 +76,28 @@ async def test_parts_of_a_signal(server: ServerProcess) -> None:
         assert np.array_equal(part.samples, LARGE.samples[[7, 0], 70_000:82_345])
 
 
-async def test_server_killed_during_an_upload(server: ServerProcess) -> None:
+async def test_server_killed_during_an_upload(fragile: ServerProcess) -> None:
     """Killed once while the chunks go, and started again: the client finishes by itself."""
-    async with client(server, retry=PATIENT) as recorder:
+    async with client(fragile, retry=PATIENT) as recorder:
         upload = asyncio.create_task(recorder.upload(exam(), LARGE))
-        incoming = server.data / "cardiobank" / "incoming"
+        incoming = fragile.data / "cardiobank" / "incoming"
         await asyncio.to_thread(wait_until, lambda: any(incoming.rglob("*")), "the upload has begun")
-        server.kill()
-        server.start()
+        fragile.kill()
+        fragile.start()
         async with asyncio.timeout(60):
             stored = await upload
-    async with client(server, "doctor") as doctor:
+    async with client(fragile, "doctor") as doctor:
         assert np.array_equal((await doctor.get_signal(stored.exam_id)).samples, LARGE.samples)
 
 
-async def test_events_survive_a_restart_of_the_server(server: ServerProcess) -> None:
-    recorder, doctor = client(server, retry=PATIENT), client(server, "doctor", PATIENT)
+async def test_events_survive_a_restart_of_the_server(fragile: ServerProcess) -> None:
+    recorder, doctor = client(fragile, retry=PATIENT), client(fragile, "doctor", PATIENT)
     async with recorder, doctor, doctor.events(m.EventKind.EXAM_STORED) as events:
-        stored = [await recorder.upload(exam(1), recording(500))]
+        stored = [await recorder.upload(exam(), recording(500))]
         assert (await anext(events)).exam_id == stored[0].exam_id
-        server.kill()
-        server.start()
-        stored += [await recorder.upload(exam(number), recording(500)) for number in (2, 3)]
+        fragile.kill()
+        fragile.start()
+        stored += [await recorder.upload(exam(), recording(500)) for _ in range(2)]
         async with asyncio.timeout(30):
             heard = [(await anext(events)).exam_id for _ in range(2)]
     assert heard == [one.exam_id for one in stored[1:]]
@@ -110,8 +127,10 @@ async def test_orders_conclusions_and_lists(server: ServerProcess) -> None:
 
 async def test_pages_join_without_gaps(server: ServerProcess) -> None:
     async with client(server) as recorder, client(server, "doctor") as doctor:
-        stored = await asyncio.gather(*(recorder.upload(exam(n), recording(200)) for n in range(1, 24)))
-        found = [e.exam_id async for e in doctor.find_exams(m.FindExams(limit=5))]
+        exams = [replace(exam(), device_number="PAGES") for _ in range(23)]
+        stored = await asyncio.gather(*(recorder.upload(one, recording(200)) for one in exams))
+        query = m.FindExams(device_number="PAGES", limit=5)
+        found = [e.exam_id async for e in doctor.find_exams(query)]
     assert sorted(found) == sorted(one.exam_id for one in stored)
 
 
@@ -121,18 +140,19 @@ async def test_refusals_are_typed(server: ServerProcess) -> None:
             await doctor.get_exam(12345)
         with pytest.raises(NotAllowed):
             await doctor.upload(exam(), recording(100))
-        stored = await recorder.upload(exam(), recording(100))
+        one = exam()
+        stored = await recorder.upload(one, recording(100))
         with pytest.raises(Conflict) as caught:
-            await recorder.upload(exam(), recording(101))
+            await recorder.upload(one, recording(101))
         assert caught.value.code is m.ErrorCode.UUID_REUSED
         with pytest.raises(RequestRejected) as rejected:
             await doctor.get_signal(stored.exam_id, start=100)
         assert rejected.value.field == "signal.start"
 
 
-async def test_password_is_changed_and_used_after_a_restart(server: ServerProcess) -> None:
-    async with client(server, "doctor", PATIENT) as doctor:
+async def test_password_is_changed_and_used_after_a_restart(fragile: ServerProcess) -> None:
+    async with client(fragile, "doctor", PATIENT) as doctor:
         await doctor.change_password(PASSWORD, "another horse 8")
-        server.kill()
-        server.start()
+        fragile.kill()
+        fragile.start()
         await doctor.list_hcfs()
