@@ -92,6 +92,8 @@ def test_padding_of_a_tenth_of_a_second_is_a_gap(dataset: pydicom.Dataset, tmp_p
     group.add_new("WaveformPaddingValue", "OW", b"\x00\x80")
     found = read_changed(dataset, tmp_path).recording
     assert found.format.lead_off == (LeadOff(Lead.aVR, 2000, 2100),)
+    assert not found.samples[3, 2000:2100].any()
+    assert (found.samples[3, 4000:4099] == -32768).all()
 
 
 @pytest.mark.filterwarnings("ignore:The PN component length")
@@ -109,6 +111,7 @@ def test_padding_of_a_tenth_of_a_second_is_a_gap(dataset: pydicom.Dataset, tmp_p
         (lambda d: setattr(d.WaveformSequence[0], "SamplingFrequency", "0"), "signal.rate"),
         (lambda d: setattr(d.WaveformSequence[0], "WaveformOriginality", "DERIVED"), "no original waveform"),
         (lambda d: setattr(d, "PatientName", "x" * 101), "patient.family_name"),
+        (lambda d: setattr(d, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.9.7.1"), "another kind: Routine"),
     ],
 )
 def test_dicom_files_that_cannot_be_an_ecg_are_refused(

@@ -16,12 +16,20 @@ import numpy.typing as npt
 
 from cardioserver.ecg.errors import EcgError, FormatError, InvalidField
 from cardioserver.ecg.formats.foreign import ForeignExam
-from cardioserver.ecg.formats.placement import centred, gaps
+from cardioserver.ecg.formats.placement import centred, gaps, lasting
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import MAX_RATE_HZ, MIN_RATE_HZ, HardwareFilters, Recording, SignalFormat
 
 _MAGIC = slice(128, 132)  # PS3.10 section 7.1
+_ECG_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.9.1.1",  # 12-lead ECG Waveform Storage
+    "1.2.840.10008.5.1.4.1.1.9.1.2",  # General ECG Waveform Storage
+    "1.2.840.10008.5.1.4.1.1.9.1.3",  # Ambulatory ECG Waveform Storage
+    "1.2.840.10008.5.1.4.1.1.9.1.4",  # General 32-bit ECG Waveform Storage
+}
+"""SOP classes that are ECGs (PS3.4 table B.5-1); others may be in volts too, an EEG for one."""
+
 _TYPES = {"SB": "i1", "UB": "u1", "SS": "i2", "US": "u2", "SL": "i4", "UL": "u4"}
 """Waveform Sample Interpretation (PS3.3 C.10.9.1.5) that is linear and fits 32 bits."""
 
@@ -67,6 +75,8 @@ def _exam(dataset: Any) -> ForeignExam:
     groups = dataset.get("WaveformSequence")
     if not groups:
         raise FormatError("a DICOM file without waveforms")
+    if dataset.get("SOPClassUID") not in _ECG_CLASSES:
+        raise FormatError(f"a DICOM file with waveforms of another kind: {dataset.SOPClassUID.name}")
     return ForeignExam(
         format="DICOM",
         recording=_choose(groups, dataset.original_encoding[1] is not False),
@@ -86,16 +96,16 @@ def _exam(dataset: Any) -> ForeignExam:
 def _choose(groups: Iterable[Any], little_endian: bool) -> Recording:
     """The longest of the original multiplex groups with the most leads; a median beat is not original."""
     found: list[Recording] = []
-    refused: EcgError = FormatError("no original waveform in the file")
+    refused: list[EcgError] = []
     for group in groups:
         if group.get("WaveformOriginality", "ORIGINAL") != "ORIGINAL":
             continue
         try:
             found.append(_recording(group, little_endian))
         except EcgError as error:
-            refused = error
+            refused.append(error)
     if not found:
-        raise refused
+        raise refused[0] if refused else FormatError("no original waveform in the file")
     return max(found, key=lambda recording: (len(recording.format.leads), recording.duration))
 
 
@@ -111,7 +121,9 @@ def _recording(group: Any, little_endian: bool) -> Recording:
     if len(channels) != len(raw):
         raise FormatError("the waveform has another number of channels than definitions of them")
     leads = tuple(channel.lead for channel in channels)
-    samples = centred(raw, np.array([channel.zero for channel in channels], np.int64))
+    zero = np.array([channel.zero for channel in channels], np.int64)
+    absent = lasting(_padding(group, raw), rate)
+    samples = centred(np.where(absent, zero[:, None], raw), zero)
     return Recording(
         SignalFormat(
             rate=rate,
@@ -119,7 +131,7 @@ def _recording(group: Any, little_endian: bool) -> Recording:
             resolution=tuple(channel.resolution for channel in channels),
             bits=8 * samples.itemsize,
             sample_count=samples.shape[1],
-            lead_off=gaps(_padding(group, raw), leads, rate),
+            lead_off=gaps(absent, leads),
             filters=channels[0].filters,
         ),
         samples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,21 @@ def centred(raw: npt.NDArray[np.integer[Any]], zero: npt.NDArray[np.int64]) -> S
     raise FormatError("samples of more than 32 bits")
 
 
-def gaps(absent: npt.NDArray[np.bool_], leads: tuple[Lead, ...], rate: float) -> tuple[LeadOff, ...]:
+def lasting(absent: npt.NDArray[np.bool_], rate: float) -> npt.NDArray[np.bool_]:
     """The runs of *absent*, shape ``(leads, samples)``, that last at least :data:`SHORTEST_GAP`."""
-    found = []
-    for lead, row in zip(leads, absent, strict=True):
-        edges = np.flatnonzero(np.diff(row, prepend=False, append=False)).tolist()
-        found += [
-            LeadOff(lead, start, stop)
-            for start, stop in zip(edges[::2], edges[1::2], strict=True)
-            if stop - start >= SHORTEST_GAP * rate
-        ]
-    return tuple(found)
+    result = np.zeros_like(absent)
+    for row, start, stop in _runs(absent):
+        result[row, start:stop] = stop - start >= SHORTEST_GAP * rate
+    return result
+
+
+def gaps(absent: npt.NDArray[np.bool_], leads: tuple[Lead, ...]) -> tuple[LeadOff, ...]:
+    """The runs of *absent*, shape ``(leads, samples)``."""
+    return tuple(LeadOff(leads[row], start, stop) for row, start, stop in _runs(absent))
+
+
+def _runs(marked: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    for row, marks in enumerate(marked):
+        edges = np.flatnonzero(np.diff(marks, prepend=False, append=False)).tolist()
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            yield row, start, stop

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cardioserver.ecg.errors import EcgError, FormatError, InvalidField
 from cardioserver.ecg.exam import MAX_COMMENT
 from cardioserver.ecg.formats.foreign import ForeignExam
-from cardioserver.ecg.formats.placement import centred, gaps
+from cardioserver.ecg.formats.placement import centred, gaps, lasting
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import Recording, SignalFormat
@@ -109,7 +109,7 @@ def _recording(record: Any) -> Recording:
             resolution=tuple(_MICROVOLTS[record.units[i].lower()] / record.adc_gain[i] for i in voltages),
             bits=8 * samples.itemsize,
             sample_count=samples.shape[1],
-            lead_off=gaps(absent, leads, record.fs),
+            lead_off=gaps(lasting(absent, record.fs), leads),
         ),
         samples,
     )
