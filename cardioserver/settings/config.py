@@ -138,7 +138,7 @@ class LimitSettings(Group):
         default=30.0, description="Grace for a begun frame, and for a peer that does not read its replies."
     )
     bytes_per_second: int = Field(
-        default=1 * KIB, ge=1, le=1024 * MIB, description="Least rate of a frame's arrival after the grace."
+        default=512, ge=1, le=1024 * MIB, description="Least rate of a frame's arrival after the grace."
     )
     drain_seconds: Seconds = Field(default=30.0, description="Time to finish requests when the server stops.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.server.conftest import Serve, Served
 from tests.server.samples import upload
 
 ON = {"enabled": True, "port": 0}
+_DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+OPERATIONS = frozenset(re.findall(r"`[a-z_]+`", _DOCUMENT.read_text(encoding="utf-8")))
+"""Names in the document for those who run the server."""
 
 
 async def fetch(served: Served, path: str) -> tuple[int, str]:
@@ -98,3 +102,12 @@ async def test_other_paths(serve: Serve) -> None:
     served = await serve(monitoring=ON)
     assert (await fetch(served, "/"))[0] == 404
     assert (await fetch(served, "/../etc/passwd"))[0] == 404
+
+
+async def test_the_document_lists_every_metric(serve: Serve) -> None:
+    served = await serve(monitoring=ON)
+    _, page = await fetch(served, "/metrics")
+    families = {family.name for family in text_string_to_metric_families(page)}
+    ours = {name for name in families if name.startswith("cardioserver_") and not name.endswith("_created")}
+    assert len(ours) > 10
+    assert {name for name in ours if not {f"`{name}`", f"`{name}_total`"} & OPERATIONS} == set()
