@@ -24,7 +24,7 @@ DEFAULT_INTERVAL_S = 0.8
 SHORT_RR = 0.2  # quantile of RR that bounds the search: in an irregular rhythm many beats come early
 SHORTEST_INTERVAL_S = 0.4
 SAME_S = 0.02
-LEAST_MAINS_UV = 5.0
+LEAST_MAINS_UV = 1.6
 MAINS_HZ = (50.0, 60.0)
 
 
@@ -80,7 +80,7 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
         start, stop = max(begin - round(rate), 0), min(end + round(rate), length)
         spikes = beats.spikes[(beats.spikes >= start) & (beats.spikes < stop)] - start
         piece = without_spikes(samples[:, start:stop], rate, spikes)
-        piece = _without_mains(piece, rate)
+        piece = _without_mains(piece, rate, len(mine))
         local = beats.samples[mine] - start
         leveled = level(piece, rate, local)
         chunk_beats = _ChunkBeats(local, dominant[mine], [beats.classes[each] for each in mine], spikes)
@@ -92,10 +92,10 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
     return Fiducials(found, best[0] if best else None, best[1] if best else None)
 
 
-def _without_mains(samples: Signal, rate: float) -> Signal:
-    """*samples* without mains, if there is enough of it to move a mark."""
+def _without_mains(samples: Signal, rate: float, beats: int) -> Signal:
+    """*samples* without mains, if enough of it is left in the mean of *beats* to move a mark."""
     sizes = np.median(mains_sizes(samples, rate), axis=0)
-    if sizes.max() < LEAST_MAINS_UV:
+    if sizes.max() < LEAST_MAINS_UV * np.sqrt(beats):
         return samples
     return remove_mains(samples, rate, MAINS_HZ[int(sizes.argmax())])
 
