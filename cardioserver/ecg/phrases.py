@@ -123,10 +123,10 @@ def read(shape: tuple[int, int], sections: SectionReader, residues: ResidueReade
         values = inner[i - 1].reshape(rises.shape) + anchors[:, :-1]
         values.reshape(-1)[spelled] = around.at[i]
         rows[:, places.between(i)] = values
-    before, after = places.margins(rows, anchors)
-    values = residues.take(before.size + after.size)
-    rows[:, : places.offset] = values[: before.size].reshape(before.shape) + anchors[:, :1]
-    rows[:, places.last + 1 :] = values[before.size :].reshape(after.shape) + anchors[:, -1:]
+    after = shape[1] - places.last - 1
+    margins = residues.take(height * (offset + after))
+    rows[:, :offset] = margins[: height * offset].reshape(height, offset) + anchors[:, :1]
+    rows[:, places.last + 1 :] = margins[height * offset :].reshape(height, after) + anchors[:, -1:]
     return rows
 
 
