@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.exc import ArgumentError
+
 from cardioserver.archive.archive import Archive
 from cardioserver.archive.authenticator import Authenticator
 from cardioserver.archive.bank import Bank
@@ -79,10 +81,8 @@ def open_store(config: Config) -> Store:
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         database = Database(config.database_url, config.database.pool_size)
-    except ValueError as error:
-        raise ConfigError(
-            None, (Problem("database.url", None, Phrase(str(error), f"не годится: {error}")),)
-        ) from None
+    except (ValueError, ArgumentError):  # their texts may quote the URL, and with it a password
+        raise ConfigError(config.file, (Problem("database.url", None, _SUPPORTED),)) from None
     return Store(
         database=database,
         bank=Bank(config.bank_path),
@@ -152,7 +152,7 @@ def build(config: Config) -> Application:
             )
         ) from None
     except OSError as error:
-        raise StartError(_no_folder(error)) from error
+        raise StartError(_unusable(error)) from error
     try:
         certificates = _certificates(config)
         exporters = load_exporters(config.exporters)
@@ -164,7 +164,7 @@ def build(config: Config) -> Application:
         raise ConfigError(error.file or config.file, error.problems) from None
     except OSError as error:
         folder.close()
-        raise StartError(_no_folder(error)) from error
+        raise StartError(_unusable(error)) from error
     except BaseException:
         folder.close()
         raise
@@ -241,6 +241,11 @@ def _follow(store: Store, journal: Journal, migrated: bool) -> Callable[[], None
     return work
 
 
+_SUPPORTED = Phrase(
+    "allowed is sqlite:///PATH or mysql+pymysql://USER:PASSWORD@HOST:PORT/NAME",
+    "допустимо sqlite:///ПУТЬ или mysql+pymysql://ПОЛЬЗОВАТЕЛЬ:ПАРОЛЬ@ХОСТ:ПОРТ/ИМЯ",
+)
+
 _NO_DATABASE = Phrase(
     "The database does not answer, and this data directory has never seen it. "
     "Start the database, or correct the group `database` of the configuration.",
@@ -279,12 +284,13 @@ def serve(config: Config) -> int:
     cardioserver.settings.ConfigError, StartError
         As :func:`build` and :meth:`Application.run`.
     """
-    open_log(config.log)
+    try:
+        open_log(config.log)
+    except OSError as error:
+        raise StartError(_unusable(error)) from error
     return build(config).run()
 
 
-def _no_folder(error: OSError) -> Phrase:
-    return Phrase(
-        f"{error.filename} cannot be used: {error.strerror}.",
-        f"{error.filename} использовать нельзя: {error.strerror}.",
-    )
+def _unusable(error: OSError) -> Phrase:
+    place, reason = error.filename or "?", error.strerror or type(error).__name__
+    return Phrase(f"{place} cannot be used: {reason}.", f"{place} использовать нельзя: {reason}.")

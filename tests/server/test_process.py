@@ -175,10 +175,21 @@ def test_wrong_configurations_are_told(tmp_path: Path) -> None:
     said = refused(ServerProcess(tmp_path / "b", {"database": {"url": "oracle://x"}}))
     assert "config.json" in said
     assert "database.url" in said
+    url = "mysql+pymysql://me:hunter2@db:hunter2/x"
+    said = refused(ServerProcess(tmp_path / "d", {"database": {"url": url}}))
+    assert "database.url" in said
+    assert "hunter2" not in said
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "not.pem").write_text("x", encoding="ascii")
     said = refused(ServerProcess(tmp_path / "c", {"tls": {"certificate": str(tmp_path / "c" / "not.pem")}}))
     assert "tls.certificate" in said
+    assert "Traceback" not in said
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="ascii")
+    said = refused(ServerProcess(tmp_path / "server", {"log": {"file": str(tmp_path / "file" / "log")}}))
+    assert str(tmp_path / "file") in said
     assert "Traceback" not in said
 
 
