@@ -16,8 +16,8 @@ Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
-SECTION_S = 300.0  # longer records are searched in sections of about this length, for bounded memory
-OVERLAP_S = 10.0
+SECTION_S = 600.0  # longer records are searched in sections of about this length, for bounded memory
+OVERLAP_S = 30.0
 SAME_S = 0.15
 
 QRS_S = (0.09, 0.13)  # window of a QRS about its steepest place
