@@ -14,14 +14,11 @@ def explain(error: BaseException) -> tuple[Phrase, ExitCode] | None:
         place = f"{error.filename}: " if error.filename else ""
         said = f"{place}{error.strerror or type(error).__name__}"
         return Phrase(said, said), ExitCode.FAILED
-    for of_room in (_of_client, _of_archive, _of_settings, _of_ecg):
+    for of_room in (_of_client, _of_protocol, _of_archive, _of_settings, _of_ecg):
         said_and_code = of_room(error)
         if said_and_code is not None:
             return said_and_code
     return None
-
-
-# Each asks only if its room was loaded: an error of a room comes from its code.
 
 
 def _of_client(error: BaseException) -> tuple[Phrase, ExitCode] | None:
@@ -37,6 +34,14 @@ def _of_client(error: BaseException) -> tuple[Phrase, ExitCode] | None:
     if isinstance(error, errors.LoginRejected | errors.NotAllowed):
         return phrase, ExitCode.REFUSED
     return phrase, ExitCode.FAILED
+
+
+def _of_protocol(error: BaseException) -> tuple[Phrase, ExitCode] | None:
+    from cardioserver.protocol.errors import LocalProtocolError
+
+    if not isinstance(error, LocalProtocolError):
+        return None
+    return Phrase(f"This cannot be sent: {error}.", f"Это нельзя передать: {error}."), ExitCode.FAILED
 
 
 def _of_archive(error: BaseException) -> tuple[Phrase, ExitCode] | None:

@@ -30,6 +30,8 @@ from cardioserver.settings.language import Phrase
 SHARE_OF_IDLE_TIMEOUT = 1 / 3
 """A ping after this part of the server's idle timeout leaves room for a lost one."""
 
+SHARE_OF_REPLY_TIMEOUT = 1 / 3
+"""While a reply is awaited, silence of this part of its timeout is reason to ask whether the server lives."""
 
 WRITE_BUFFER_BYTES = 1 << 20
 """Unsent bytes beyond which new requests wait."""
@@ -39,7 +41,6 @@ LAST_CLOSING_CODE = 99
 
 CLOSE_SECONDS = 2.0
 """How long a peer may take to end its side."""
-
 
 CLOSED_HERE = Phrase("closed by this side", "закрыто этой стороной")
 CLOSED_THERE = Phrase("closed by the server", "закрыто сервером")
@@ -137,7 +138,7 @@ class Link(asyncio.Protocol):
             raise
         link._is_open = True
         link._slots = asyncio.Semaphore(max(1, link.info.limits.max_in_flight))
-        link._schedule_ping()
+        link._watch()
         return link
 
     @property
@@ -198,6 +199,8 @@ class Link(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
 
     def data_received(self, data: bytes) -> None:
+        if self._reason is not None:
+            return
         self._last_heard = self._loop.time()
         try:
             self._connection.receive_data(data)
@@ -253,17 +256,16 @@ class Link(asyncio.Protocol):
 
     # ------------------------------------------------------------ keeping it alive
 
-    def _schedule_ping(self) -> None:
-        idle = self.info.limits.idle_timeout
-        self._ping_after = min(self._timeouts.keep_alive, max(1.0, idle * SHARE_OF_IDLE_TIMEOUT))
-        self._keep_alive = self._loop.call_later(self._ping_after, self._ping_if_silent)
-
-    def _ping_if_silent(self) -> None:
+    def _watch(self) -> None:
+        """Look from time to time whether the server should be asked for a sign of life."""
+        idle = max(1.0, self.info.limits.idle_timeout * SHARE_OF_IDLE_TIMEOUT)
+        quiet = min(self._timeouts.keep_alive, idle)
+        urgent = min(quiet, self._timeouts.reply * SHARE_OF_REPLY_TIMEOUT)
         silent = self._loop.time() - self._last_heard
-        if silent >= self._ping_after:
+        is_pinging = self._pinging is not None and not self._pinging.done()
+        if silent >= (urgent if self._waiting else quiet) and not is_pinging:
             self._pinging = self._loop.create_task(self._ping())
-            silent = 0.0
-        self._keep_alive = self._loop.call_later(self._ping_after - silent, self._ping_if_silent)
+        self._keep_alive = self._loop.call_later(urgent, self._watch)
 
     async def _ping(self) -> None:
         with contextlib.suppress(ClientError):

@@ -141,3 +141,10 @@ def test_impossible_birthday_names_its_field(wire: Command) -> None:
     told = wire("doctor", "order", "add", "--patient-number", "9", "--birthday", "2126-01-01")
     assert told.status == 1
     assert "patient.birthday" in told.err
+
+
+def test_what_does_not_fit_into_a_message_is_told(wire: Command) -> None:
+    told = wire("doctor", "order", "add", "--patient-number", "9", "--comment", "x" * 70_000)
+    assert told.status == 1
+    assert "comment" in told.err
+    assert "Traceback" not in told.err

@@ -291,6 +291,22 @@ async def test_slow_reply_on_a_live_connection_is_no_reason_to_drop_it() -> None
         assert peer.connections == 1
 
 
+async def test_slow_reply_without_other_traffic_is_told_from_a_dead_connection() -> None:
+    """The client asks by itself whether the server lives."""
+
+    async def slow(talk: Talk) -> None:
+        await talk.greet()
+        while True:
+            request = await talk.receive()
+            if isinstance(request.message, m.Ping):
+                talk.reply(request, m.Pong(NOW))
+
+    async with Peer(slow).listening() as peer, client(peer.port, timeouts=HASTY) as person:
+        with pytest.raises(ReplyTimeout, match="ListHcfs"):
+            await person.list_hcfs()
+        assert peer.connections == 1
+
+
 async def test_idle_connection_is_kept_alive() -> None:
     pinged = asyncio.Event()
 

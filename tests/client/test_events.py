@@ -142,7 +142,7 @@ async def test_stream_outlives_an_outage_longer_than_the_attempts_of_a_request()
     async with Peer(*outage, push).listening() as peer:
         doctor = client(peer.port)
         stream = events.EventStream(
-            doctor._ready, m.EventKind.EXAM_STORED, 0, Retry(attempts=100, first=0.01, longest=0.02)
+            doctor.ready, m.EventKind.EXAM_STORED, 0, Retry(attempts=100, first=0.01, longest=0.02)
         )
         doctor._events = stream
         assert await take(stream, 1) == [2]
