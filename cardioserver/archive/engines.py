@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -82,15 +84,26 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
 
     engine.dialect.statement_compiler = HintingCompiler
 
-    def create_private_file(*_: object) -> None:
-        # SQLite gives the -wal and -shm files the permissions of the database file.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-    event.listen(engine, "do_connect", create_private_file)
+    event.listen(engine, "do_connect", lambda *_: _create_private_file(path))
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+_creating = threading.Lock()
+
+
+def _create_private_file(path: Path) -> None:
+    """Create the database's file, if it is not there, so that only its owner may read it.
+
+    SQLite gives its -wal and -shm files the same permissions. A file that is there is not even opened:
+    closing it would cancel the locks of all connections that this process has to it (POSIX, fcntl), and
+    another process that comes and goes would then take itself for the last and remove the -wal file with
+    what is committed in it ("How To Corrupt An SQLite Database File", section 2.2).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _creating, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ from cardioserver.archive.schema import counter, hcf, metadata
 from tests.servers import MariaDb, wait_until
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -350,4 +353,36 @@ def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
     path.write_bytes(b"no database at all, " * 300)
     database = Database(f"sqlite:///{path}")
     assert not database.is_available()
+    database.close()
+
+
+_VISITOR = """
+import sys
+from cardioserver.archive.database import Database
+from tests.archive.test_database import value_of
+database = Database(sys.argv[1])
+print(value_of(database))
+database.close()
+"""
+
+
+def test_a_process_that_comes_and_goes_takes_no_commit_away(sqlite_url: str) -> None:
+    """The command line beside a running server: the last one out removes SQLite's log of commits."""
+
+    def visit() -> str:
+        command = [sys.executable, "-c", _VISITOR, sqlite_url]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    database = Database(sqlite_url)
+    migrate(database)
+    with database.write() as connection:
+        add_counter(connection)
+    in_threads(*[lambda: value_of(database)] * 4)  # some connections, opened while others are
+    with database.read():
+        value_of(database)  # two at once, so that the second is opened beside the first
+    for count in range(1, 4):
+        assert visit() == str(count - 1)
+        with database.write() as connection:
+            count_up(connection)
+    assert visit() == "3"
     database.close()
