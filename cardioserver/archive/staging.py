@@ -7,10 +7,12 @@ processor; they start when uploads queue up and end when they have had nothing t
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import mmap
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -34,6 +36,7 @@ IDLE_SECONDS = 30.0
 """A helper that had nothing to do for so long is ended."""
 
 _END_SECONDS = 10.0
+_DONE = b""
 
 Data = bytes | bytearray | memoryview
 
@@ -78,6 +81,7 @@ class Helper:
         self._process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             pass_fds=descriptors,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
@@ -85,6 +89,7 @@ class Helper:
         self._is_ready = False
         self._has_greeted = False
         self.used_at = time.monotonic()
+        self.jobs = 0  # done, well or not
 
     @property
     def is_ready(self) -> bool:
@@ -105,20 +110,22 @@ class Helper:
             self._receive()
             self._has_greeted = True
         try:
-            self._connection.send((path, record, len(data), reserve_bytes))
+            self._connection.send_bytes(pickle.dumps((str(path), record, len(data), reserve_bytes)))
         except OSError as error:
             raise HelperLost from error
         failure = self._receive()
         self.used_at = time.monotonic()
+        self.jobs += 1
         if failure is not None:
             raise failure
 
     def _receive(self) -> Exception | None:
         try:
-            answer: Exception | None = self._connection.recv()
+            answer = self._connection.recv_bytes()
         except (EOFError, OSError) as error:
             raise HelperLost from error
-        return answer
+        failure: Exception | None = pickle.loads(answer) if answer else None  # noqa: S301  our own helper's
+        return failure
 
     def close(self) -> None:
         """End it, after what it is doing."""
@@ -144,18 +151,20 @@ def _shared_memory() -> int:
 
 def main(connection_number: int, samples_number: int) -> None:
     """The program of a helper: stage what is asked until the server is gone."""
-    connection = Connection(connection_number)
+    connection: Connection = Connection(connection_number)
     memory = memoryview(mmap.mmap(samples_number, LARGEST))
+    gc.freeze()  # what is imported stays: no need to look at it again and again
     with suppress(EOFError, OSError, KeyboardInterrupt):
-        connection.send(None)
+        connection.send_bytes(_DONE)
         while True:
-            path, record, size, reserve_bytes = connection.recv()
+            job = pickle.loads(connection.recv_bytes())  # noqa: S301  from the server that started this
+            path, record, size, reserve_bytes = job
             try:
-                stage(path, record, memory[:size], reserve_bytes)
+                stage(Path(path), record, memory[:size], reserve_bytes)
             except Exception as error:
-                connection.send(error)
+                connection.send_bytes(pickle.dumps(error))
             else:
-                connection.send(None)
+                connection.send_bytes(_DONE)
 
 
 class Helpers:
