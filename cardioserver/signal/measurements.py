@@ -83,10 +83,12 @@ class Measurements:
 class Code:
     """A term of ISO/IEEE 11073-10102 as DICOM PS3.16 (CID 3227, 3228, 3229, 3687, 3688) lists it.
 
-    ``value`` is ``None`` where that nomenclature has a reference identifier in use but no such table entry.
+    ``value`` is the code documents carry, ``partition:term``; for one lead the lead's own code is added to
+    the term. ``reference`` is its reference identifier; those of amplitudes and of the global P duration
+    follow the naming scheme of the standard and were not compared with its text.
     """
 
-    value: str | None
+    value: str
     reference: str
     unit: str  # UCUM
 
