@@ -14,6 +14,7 @@ from cardioserver.protocol.layout import parse, serialise
 from cardioserver.protocol.messages import Capability, Error, ErrorCode
 from cardioserver.protocol.rules import (
     LAST_CLOSING_CODE,
+    MAX_REPLY_PAYLOAD,
     REPLY_TYPES,
     TYPE_NUMBERS,
     State,
@@ -24,7 +25,6 @@ from cardioserver.protocol.texts import error_of
 from cardioserver.protocol.wire import Buffer
 
 _MAX_REQUEST_ID = 0xFFFF_FFFF
-_MAX_PAYLOAD = 32 << 20  # docs/protocol.md, section 7
 
 
 class ClientConnection:
@@ -38,7 +38,7 @@ class ClientConnection:
 
     __slots__ = ("_in_flight", "_last_id", "_max_payload", "_parser", "info", "state")
 
-    def __init__(self, max_payload: int = _MAX_PAYLOAD) -> None:
+    def __init__(self, max_payload: int = MAX_REPLY_PAYLOAD) -> None:
         self.state = State.GREETING
         self.info: m.ServerInfo | None = None
         """What the server said of itself."""

@@ -13,6 +13,9 @@ MAX_STRANGER_PAYLOAD = 4096
 MAX_PLAIN_PAYLOAD = 1 << 20
 """Bytes in a frame of a request that carries no samples."""
 
+MAX_REPLY_PAYLOAD = 32 << 20
+"""Bytes in a frame of a server."""
+
 LAST_CLOSING_CODE = 99
 """Errors up to here end the connection."""
 

@@ -16,6 +16,7 @@ from cardioserver.protocol.layout import parse, serialise
 from cardioserver.protocol.messages import Capability, Error, ErrorCode
 from cardioserver.protocol.rules import (
     LAST_CLOSING_CODE,
+    MAX_REPLY_PAYLOAD,
     PUSH_NUMBERS,
     REPLY_TYPES,
     REQUEST_TYPES,
@@ -149,8 +150,11 @@ class ServerConnection:
             raise LocalProtocolError(f"no request {request_id} is in flight")
         if type(message) is not REPLY_TYPES[number]:
             raise LocalProtocolError(f"{type(message).__name__} answers no {REQUEST_TYPES[number].__name__}")
+        payload = serialise(message)
+        if sum(map(len, payload)) > MAX_REPLY_PAYLOAD:
+            raise LocalProtocolError(f"{type(message).__name__} is larger than a reply may be")
         flags = Flags.REPLY | Flags.PART if more else Flags.REPLY
-        buffers = frame(number, flags, request_id, serialise(message))
+        buffers = frame(number, flags, request_id, payload)
         if not more:
             self._finish(request_id)
             if isinstance(message, m.LoggedIn) and self.state is State.OPEN:

@@ -340,8 +340,9 @@ def test_nothing_is_pushed_to_nobody() -> None:
 def test_a_reply_that_cannot_be_sent_leaves_the_request_to_be_answered() -> None:
     pair = Pair().log_in()
     request = pair.ask(m.ListArchives())
-    with pytest.raises(LocalProtocolError):
-        pair.server.send_reply(request.request_id, m.Archives((m.ArchiveRecord(1, 1, "x" * 70_000),)))
+    for archives in ((m.ArchiveRecord(1, 1, "x" * 70_000),), (m.ArchiveRecord(1, 1, "x" * 65_000),) * 520):
+        with pytest.raises(LocalProtocolError):
+            pair.server.send_reply(request.request_id, m.Archives(archives))
     assert pair.to_client(pair.server.send_error(request.request_id, error_message(ErrorCode.INTERNAL)))
 
 

@@ -143,6 +143,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     limits = section("7. Limits and timeouts")
     assert f"at most {rules.MAX_STRANGER_PAYLOAD} bytes" in limits
     assert f"all other requests {rules.MAX_PLAIN_PAYLOAD} bytes" in limits
+    assert f"No reply or push is larger than {rules.MAX_REPLY_PAYLOAD >> 20} MiB" in limits
 
 
 def test_the_table_of_states_is_that_of_the_code() -> None:
