@@ -187,7 +187,7 @@ def _own(actor: Actor, request: FindExams, exams: FromClause) -> _Lead:
     elif request.has_conclusion is not None:
         index = ("hcf_id", "concluded", "started_at")
     else:
-        index = ("hcf_id", "started_at", "patient_id")
+        index = ("hcf_id", "started_at", "exam_id", "patient_id")
     return _Lead(exams, ((exam, index),), (own,))
 
 

@@ -219,7 +219,7 @@ exam = _table(
     _flag("concluded"),  # conclusion_count > 0, indexed
     Column("auto_report_version", Integer, nullable=False),  # newest; 0: none
     Index(None, "started_at"),
-    Index(None, "hcf_id", "started_at", "patient_id"),
+    Index(None, "hcf_id", "started_at", "exam_id", "patient_id"),
     Index(None, "archive_id", "started_at"),
     Index(None, "patient_id", "started_at", "hcf_id"),
     Index(None, "origin_patient_id"),

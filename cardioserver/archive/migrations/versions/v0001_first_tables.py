@@ -266,7 +266,11 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         "ix_exam_device_number_hcf_id_started_at", "exam", ["device_number", "hcf_id", "started_at"]
     )
     op.create_index("ix_exam_hcf_id_concluded_started_at", "exam", ["hcf_id", "concluded", "started_at"])
-    op.create_index("ix_exam_hcf_id_started_at_patient_id", "exam", ["hcf_id", "started_at", "patient_id"])
+    op.create_index(
+        "ix_exam_hcf_id_started_at_exam_id_patient_id",
+        "exam",
+        ["hcf_id", "started_at", "exam_id", "patient_id"],
+    )
     op.create_index("ix_exam_origin_patient_id", "exam", ["origin_patient_id"])
     op.create_index("ix_exam_patient_id_started_at_hcf_id", "exam", ["patient_id", "started_at", "hcf_id"])
     op.create_index("ix_exam_recorder_account_id_started_at", "exam", ["recorder_account_id", "started_at"])
