@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import wfdb
 from accuracy_records import Noise, at_ratio, clean_ptbxl, mitdb
+from wfdb.processing import xqrs_detect
 
 from cardioserver.signal.beats import find_beats
 from cardioserver.signal.quality import NOISE_LIMITS
@@ -51,9 +51,7 @@ def _ours(signal: np.ndarray, rate: float) -> np.ndarray:
 
 def _finders() -> dict[str, Finder]:
     finders: dict[str, Finder] = {"find_beats": _ours}
-    finders["wfdb xqrs"] = lambda signal, rate: wfdb.processing.xqrs_detect(
-        signal[0] / 1000, rate, verbose=False
-    )
+    finders["wfdb xqrs"] = lambda signal, rate: xqrs_detect(signal[0] / 1000, rate, verbose=False)
     if find_spec("neurokit2"):
         import neurokit2
 
