@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ _KINDS = {
     "both": EventKind.EXAM_STORED | EventKind.CONCLUSION,
 }
 _TEMPORARY = ".cardioserver-"
+_READING_TIME = 60.0  # seconds that somebody may take to read a folder
 _LEFTOVER_AGE = 3600.0  # seconds; no delivery writes files for so long
 
 
@@ -82,12 +84,14 @@ class FolderExporter:
             raise ConfigError(None, (Problem("folder", json.dumps(str(self._folder)), _ABSOLUTE),))
         self._name = NameTemplate(self._options.name, "name")
         self._mode = int(self._options.mode, 8)
+        self._replaced: deque[tuple[float, Path]] = deque()
         self.terms: Terms = self._options.terms(name, _KINDS[self._options.when])
         with suppress(OSError):
             self._remove_leftovers()
 
     def deliver(self, delivery: Delivery, source: Source) -> None:
         """See :class:`~cardioserver.integration.exporter.Exporter`."""
+        self._remove_replaced(time.monotonic() - _READING_TIME)
         details = source.exam(delivery.exam_id)
         name = self._name.of(details)
         files = self._documents(delivery, details, source, name)
@@ -102,7 +106,8 @@ class FolderExporter:
             _sync(target.parent)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Remove what is still hidden."""
+        self._remove_replaced(time.monotonic())
 
     @property
     def _folder_mode(self) -> int:
@@ -148,13 +153,19 @@ class FolderExporter:
         replaced = staged.with_name(f"{staged.name}-replaced")
         with suppress(FileNotFoundError):
             target.rename(replaced)
+            self._replaced.append((time.monotonic(), replaced))
         try:
             staged.rename(target)
         except OSError:
             with suppress(OSError):
                 replaced.rename(target)
             raise
-        shutil.rmtree(replaced, ignore_errors=True)
+
+    def _remove_replaced(self, before: float) -> None:
+        """Remove folders replaced before a moment: nobody who began to read one sees it being emptied."""
+        with suppress(IndexError):
+            while self._replaced[0][0] <= before:
+                shutil.rmtree(self._replaced.popleft()[1], ignore_errors=True)
 
     def _remove_leftovers(self) -> None:
         """Remove what a process that was killed left."""

@@ -268,6 +268,7 @@ def test_a_later_conclusion_replaces_the_folder_as_a_whole(build: Build) -> None
     house.conclude(exam, "Первое")
     house.conclude(exam, "Второе")
     house.deliver()
+    house.exporter.close()  # which removes the replaced ones, hidden until then
     (folder,) = house.drop.iterdir()
     text = (folder / "conclusion.txt").read_text()
     assert text.index("Первое") < text.index("Второе")

@@ -74,12 +74,12 @@ async def test_what_is_owed_at_a_crash_is_delivered_after_the_restart(
     wait_until(
         lambda: delivered(database) == [DeliveryStatus.DONE] * 7, "everything is delivered", deadline=120
     )
-    documents = [json.loads(path.read_text()) for path in drop.glob("*/exam.json")]
+    documents = [json.loads(path.read_text()) for path in drop.glob("[!.]*/exam.json")]
     assert sorted(document["patient_exam"]["id"] for document in documents) == sorted(exams)
     concluded = {d["patient_exam"]["id"] for d in documents if d["conclusion"]}
     assert concluded == set(exams[:2])
-    assert not [path for path in drop.iterdir() if path.name.startswith(".")]
     assert server.stop() == 0
+    assert not [path for path in drop.iterdir() if path.name.startswith(".")]
 
 
 async def test_a_disabled_account_loses_its_open_session(server: ServerProcess, database: Database) -> None:
