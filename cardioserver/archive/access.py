@@ -206,18 +206,20 @@ def visible_patients(actor: Actor) -> ColumnElement[bool]:
             return false()
 
 
+_EXAM = exam.alias("sent_exam")
+_SENT = consultation.alias("sent")
+
 # Correlated, so that they cost a look for each row of a page, not a list of all that was ever sent.
 
 
 def _was_sent(hcf_id: int) -> ColumnElement[bool]:
-    sent = consultation.alias()
-    return exists().where(sent.c.exam_id == exam.c.exam_id, sent.c.to_hcf_id == hcf_id).correlate(exam)
+    return exists().where(_SENT.c.exam_id == exam.c.exam_id, _SENT.c.to_hcf_id == hcf_id).correlate(exam)
 
 
 def _has_sent_exam(hcf_id: int) -> ColumnElement[bool]:
-    own, sent = exam.alias(), consultation.alias()
-    was_sent = exists().where(sent.c.exam_id == own.c.exam_id, sent.c.to_hcf_id == hcf_id).correlate(own)
-    return exists().where(own.c.patient_id == patient.c.patient_id, was_sent).correlate(patient)
+    was_sent = exists().where(_SENT.c.exam_id == _EXAM.c.exam_id, _SENT.c.to_hcf_id == hcf_id)
+    of_patient = _EXAM.c.patient_id == patient.c.patient_id
+    return exists().where(of_patient, was_sent.correlate(_EXAM)).correlate(patient)
 
 
 def visible_archives(actor: Actor) -> ColumnElement[bool]:
