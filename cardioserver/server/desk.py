@@ -200,9 +200,11 @@ class Desk:
 
     def _step(self, session: Session, pending: Pending, message: Any) -> None:
         """Upload steps of one connection go in order: a chunk continues the one before it."""
+        actor = self._actor(session)
+        require(actor, type(message))
         if session.uploads is None:
             session.uploads = Lane()
-        session.uploads.put(partial(self._begin_step, session, pending, message, self._actor(session)))
+        session.uploads.put(partial(self._begin_step, session, pending, message, actor))
 
     def _begin_step(
         self, session: Session, pending: Pending, message: Any, actor: Actor, done: Callable[[], None]
@@ -223,7 +225,6 @@ class Desk:
 
     def _do_step(self, actor: Actor, message: Any) -> Any:
         """Runs in a thread."""
-        require(actor, type(message))
         if isinstance(message, m.UploadBegin):
             return self._ingest.begin(actor, message)
         if isinstance(message, m.UploadChunk):

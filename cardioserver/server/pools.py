@@ -54,7 +54,8 @@ class Pool:
 
     def _finish(self, done: Callable[[Future[T]], None], future: Future[T]) -> None:
         self.depth -= 1
-        done(future)
+        if not future.cancelled():  # else the pool is closed, and nobody is left to be answered
+            done(future)
 
     def close(self) -> None:
         """Wait for the running calls; those still waiting are dropped."""

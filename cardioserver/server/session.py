@@ -206,6 +206,8 @@ class Session(asyncio.BufferedProtocol):
         """End the connection at once, telling the peer why."""
         if self.transport is None or self._patience.leave_by != NEVER:
             return
+        tell = log.debug if self.actor is None else log.info  # strangers must not fill the log
+        tell("connection cut", reason=error.code.name, address=self.address)
         self._blocked |= _LEAVING
         self._last_words = error
         self._frame.drop()

@@ -181,7 +181,13 @@ async def test_a_role_without_the_right_uploads_nothing(serve: Serve) -> None:
     async with served.peer() as peer:
         await peer.login("viewer")
         whole = upload()
-        for request in (whole, m.UploadBegin(whole.exam, whole.signal, whole.digest)):
+        steps = (
+            m.UploadBegin(whole.exam, whole.signal, whole.digest),
+            m.UploadChunk(whole.exam.uuid, 0, b"\0\0"),
+            m.UploadCommit(whole.exam.uuid),
+            m.UploadAbort(whole.exam.uuid),
+        )
+        for request in (whole, *steps):
             assert (await peer.ask(request)).code is ErrorCode.ACCESS_DENIED
         assert (served.fakes.ingest.stored, served.fakes.ingest.steps) == ([], [])
 
