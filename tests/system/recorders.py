@@ -91,7 +91,7 @@ class Ledger:
         assert list(bank.incoming.glob("*.part")) == []
 
     def _check_order(self, database: Database) -> None:
-        """The events of one recorder's exams come in the order in which it was told."""
+        """The events of exams that one lane sent after each other come in that order."""
         told = {exam_uuid: place for place, exam_uuid in enumerate(self.order)}
         columns = (schema.exam.c.exam_uuid, schema.exam.c.device_number)
         query = select(*columns).join(schema.event, schema.event.c.exam_id == schema.exam.c.exam_id)
@@ -104,9 +104,16 @@ class Ledger:
 
 
 class Recorders:
-    """Upload one exam after another until told to stop; every second one in chunks."""
+    """Upload until told to stop; every second exam in chunks.
 
-    def __init__(self, ledger: Ledger, ports: list[int], count: int) -> None:
+    Parameters
+    ----------
+    lanes
+        Exams that each recorder has under way at once, over its one connection.
+    """
+
+    def __init__(self, ledger: Ledger, ports: list[int], count: int, lanes: int = 1) -> None:
+        self._lanes = lanes
         self._ledger = ledger
         self._ports = ports
         self._count = count
@@ -138,17 +145,22 @@ class Recorders:
         port = self._ports[recorder % len(self._ports)]
         client = Client("127.0.0.1", port, login="recorder", password=PASSWORD, retry=PATIENCE)
         try:
-            while not self._stopping:
-                exam, recording = self._new(recorder)
-                self._ledger.begun[exam.uuid] = exam, examples.digest(recording)
-                self._ledger.acknowledge(await client.upload(exam, recording))
+            async with asyncio.TaskGroup() as lanes:
+                for lane in range(self._lanes):
+                    lanes.create_task(self._upload(client, f"recorder-{recorder}-{lane}"))
         finally:
             await client.close()
 
-    def _new(self, recorder: int) -> tuple[Exam, Recording]:
+    async def _upload(self, client: Client, device: str) -> None:
+        while not self._stopping:
+            exam, recording = self._new(device)
+            self._ledger.begun[exam.uuid] = exam, examples.digest(recording)
+            self._ledger.acknowledge(await client.upload(exam, recording))
+
+    def _new(self, device: str) -> tuple[Exam, Recording]:
         number = next(self._numbers)
         samples = LARGE if number % 2 else SMALL
-        exam = examples.exam(number=str(number % 20), device_number=f"recorder-{recorder}")
+        exam = examples.exam(number=str(number % 20), device_number=device)
         return exam, examples.recording(number % 7, samples)
 
 
