@@ -25,7 +25,7 @@ from cardioserver.archive import (
 from cardioserver.archive.access import Actor, require
 from cardioserver.archive.bank import Bank
 from cardioserver.archive.database import Database
-from cardioserver.archive.errors import DamagedExam, DatabaseUnavailable, NotFound
+from cardioserver.archive.errors import DatabaseUnavailable
 from cardioserver.archive.events import Subscription
 from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.journal import Journal
@@ -147,12 +147,9 @@ class Archive:
     def _signal(self, actor: Actor, request: m.GetSignal) -> m.Signal:
         with self._database.read() as connection:
             exam = exams.visible(connection, actor, request.exam_id)
-        try:
-            part = self._bank.read_signal(
-                exam.exam_uuid, exam.started_at, request.start, request.count, request.leads
-            )
-        except NotFound as error:
-            raise DamagedExam(f"exam {exam.exam_id}: its file is missing") from error
+        part = self._bank.read_signal(
+            exam.exam_uuid, exam.started_at, request.start, request.count, request.leads
+        )
         data = part.samples.data.cast("B")
         return m.Signal(exam.exam_id, request.start, part.format, hashlib.sha256(data).digest(), data)
 
