@@ -70,7 +70,7 @@ class Backlog:
         while batch := self._next_batch():
             try:
                 self._work_off(batch)
-            except (*OUTAGES, OSError) as error:
+            except Exception as error:  # an outage that passes; whatever it is, no exam is given up
                 if not reported:
                     log.warning("%d exams wait to be indexed: %s", len(self), type(error).__name__)
                 reported = True

@@ -189,4 +189,7 @@ def _fail(pending: Pending, error: Exception) -> None:
 
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:  # the next start finds it and has nothing to do for it
+            log.warning("%s cannot be removed: %s", path, error)

@@ -281,7 +281,10 @@ class Ingest:
         """Drop the bytes of an upload that is stored or can never be, then answer its commit."""
         error = stored.exception()
         if isinstance(error, NoneType | DigestMismatch | UuidReused):
-            self._uploads.discard(actor.hcf_id, exam_uuid)
+            try:
+                self._uploads.discard(actor.hcf_id, exam_uuid)
+            except (OSError, StorageFull) as failure:  # it ages out; the answer does not wait for that
+                log.warning("a partial upload could not be removed: %s", failure)
         if error is None:
             answer.set_result(stored.result())
         else:
@@ -305,8 +308,8 @@ class Ingest:
                     expired_at = time.monotonic()
                     self._uploads.expire(self._partial_max_age)
                     self._bank.remove_leftovers()
-            except (OSError, StorageFull) as error:
-                log.warning("the care of the bank failed: %s", error)
+            except Exception as error:  # whatever it is, it is tried again
+                log.warning("the care of the bank failed: %s", type(error).__name__)
 
     def _adopt(self) -> None:
         """Take over what servers left that died, and let go of what is finished."""

@@ -137,6 +137,11 @@ def adopt_abandoned(staging: Path) -> list[Spool]:
     return sorted(adopted, key=lambda spool: spool.entries()[0])
 
 
+def waiting(staging: Path) -> set[UUID]:
+    """Exams in all spools, whoever holds them."""
+    return {UUID(match["uuid"]) for path in staging.glob("*/*") if (match := _NAME.fullmatch(path.name))}
+
+
 @contextmanager
 def _guard(staging: Path) -> Iterator[None]:
     """Keep others from taking a folder that is just being made for abandoned."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ _BEGIN = ".begin"
 _TEMPORARY = ".tmp"
 _MODE = 0o640
 _LEFTOVER_AGE = 3600.0  # seconds; what a process left that was killed while it wrote an announcement
+_UUID = re.compile("[0-9a-f-]{36}")
 _COUNT_EVERY = 5.0  # seconds between two counts of the folder's bytes
 
 
@@ -171,7 +173,7 @@ class Uploads:
         with os.scandir(self._folder) as entries:
             ages = {Path(e.path): now - _modified(e) for e in entries}
         for path, age in ages.items():
-            if path.suffix == _DATA and age > max_age.total_seconds():
+            if path.suffix == _DATA and age > max_age.total_seconds() and _UUID.fullmatch(path.stem):
                 expired += self._expire(UUID(path.stem), now - max_age.total_seconds())
             elif path.suffix == _TEMPORARY and age > _LEFTOVER_AGE:
                 path.unlink(missing_ok=True)

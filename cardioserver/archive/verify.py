@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from cardioserver.archive import bankfile, exams
+from cardioserver.archive import bankfile, exams, spool
 from cardioserver.archive.bank import Bank
 from cardioserver.archive.database import Database
 from cardioserver.archive.errors import DamagedExam
@@ -104,7 +104,7 @@ def verify(
                 report.findings += finding
                 progress(done := done + 1, total)
     if database is not None:
-        waiting = _waiting(bank)
+        waiting = spool.waiting(bank.staging)
         report.waiting = len(waiting)
         # What was on its way when its page was read may have arrived since.
         for paths in _pages(sorted(path for uuid, path in unindexed.items() if uuid not in waiting)):
@@ -165,11 +165,6 @@ def _missing(bank: Bank, database: Database) -> Iterator[Finding]:
             if not path.exists():
                 yield Finding(Fault.MISSING, path, f"exam {row.exam_id}")
         last = rows[-1].exam_id
-
-
-def _waiting(bank: Bank) -> set[UUID]:
-    """Exams in the spools."""
-    return {UUID(path.stem.partition("-")[2]) for path in bank.staging.glob("*/*-*.ecg")}
 
 
 def _is_uuid(path: Path) -> bool:
