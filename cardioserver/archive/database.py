@@ -124,7 +124,7 @@ class Database:
         with self.write() as connection:
             return function(connection)
 
-    def patient(self) -> Database:
+    def unhurried(self) -> Database:
         """The same database, for statements that take minutes. The caller closes it."""
         return Database(self._url, pool_size=1, answer_timeout=MIGRATION_TIMEOUT)
 
@@ -204,8 +204,8 @@ def migrate(database: Database) -> None:
     """
     with (
         _migration_lock,
-        closing(database.patient()) as patient,
-        patient.write() as connection,
+        closing(database.unhurried()) as unhurried,
+        unhurried.write() as connection,
         _only_migration(connection),
     ):
         config = Config()
