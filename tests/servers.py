@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,11 +20,21 @@ START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
 
 
+_PORTS = range(20_000, 32_000)
+"""Below the ports of outgoing connections, one of which could take a server's while it restarts."""
+
+
 def free_port() -> int:
-    """A loopback TCP port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback TCP port on which nobody listens now, nor on the next one, which monitoring takes."""
+    while True:
+        port = random.choice(_PORTS)
+        try:
+            for number in (port, port + 1):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", number))
+        except OSError:
+            continue
+        return port
 
 
 def wait_until(condition: Callable[[], bool], what: str, deadline: float = 30.0) -> None:
