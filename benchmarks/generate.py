@@ -63,11 +63,12 @@ def generate(database: Database, exams: int, seed: int = 1) -> Region:
     _directory(database, hcf_ids)
     patient_count = max(1, exams // 3)
     issuers = source.choices(hcf_ids, sizes, k=patient_count)
-    _write(database, schema.patient, _patients(source, issuers))
+    people: list[tuple[int, str]] = []
+    _write(database, schema.patient, _patients(source, issuers, people))
     weights = list(itertools.accumulate(source.paretovariate(1.2) ** 0.5 for _ in range(patient_count)))
     patients = source.choices(range(patient_count), cum_weights=weights, k=exams)
     sent: list[tuple[int, int, int, int]] = []
-    _write(database, schema.exam, _exams(source, issuers, patients, sent))
+    _write(database, schema.exam, _exams(source, people, patients, sent))
     _write(database, schema.consultation, _consultations(sent))
     _tell_sizes(database)
     return Region(exams, patient_count, CENTRE, hcf_ids)
@@ -95,7 +96,9 @@ def _family_names(source: random.Random) -> tuple[list[str], list[float]]:
     return names, list(itertools.accumulate(1 / (rank + 5) for rank in range(len(names))))
 
 
-def _patients(source: random.Random, issuers: list[int]) -> Iterator[dict[str, Any]]:
+def _patients(
+    source: random.Random, issuers: list[int], people: list[tuple[int, str]]
+) -> Iterator[dict[str, Any]]:
     names, weights = _family_names(source)
     families = iter(source.choices(names, cum_weights=weights, k=len(issuers)))
     women, men = _WOMEN.split(), _MEN.split()
@@ -106,6 +109,7 @@ def _patients(source: random.Random, issuers: list[int]) -> Iterator[dict[str, A
         family += "а" if woman and family.endswith(("ов", "ев", "ёв", "ин")) else ""
         personal = source.choice(women if woman else men)
         snils = f"{source.randrange(10**11):011d}"
+        people.append((issuer, name_key(family)))
         yield {
             "patient_id": number + 1,
             "issuer_hcf_id": issuer,
@@ -132,12 +136,15 @@ def _patients(source: random.Random, issuers: list[int]) -> Iterator[dict[str, A
 
 
 def _exams(
-    source: random.Random, issuers: list[int], patients: list[int], sent: list[tuple[int, int, int, int]]
+    source: random.Random,
+    people: list[tuple[int, str]],
+    patients: list[int],
+    sent: list[tuple[int, int, int, int]],
 ) -> Iterator[dict[str, Any]]:
     first = (FIRST_DAY - EPOCH) // MICROSECOND
     step = YEARS * 365 * 86_400_000_000 // len(patients)
     for number, patient in enumerate(patients):
-        hcf_id = issuers[patient]
+        hcf_id, family_key = people[patient]
         exam_id = number + 1
         started_at = first + number * step + source.randrange(86_400_000_000)
         conclusions = 1 if source.random() < 0.9 else 0
@@ -154,6 +161,7 @@ def _exams(
             "recorder_hcf_id": hcf_id,
             "device_number": f"KMT-{hcf_id}-{source.randrange(DEVICES_PER_HCF)}",
             "accession_number": f"A{number}" if number % 4 == 0 else "",
+            "family_key": family_key,
             "started_at": started_at,
             "started_offset": 300,
             "stored_at": started_at + 60_000_000,

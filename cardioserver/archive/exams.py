@@ -78,7 +78,11 @@ def insert(connection: Connection, exams: Sequence[NewExam]) -> dict[UUID, int]:
     if not exams:
         return {}
     roots = patients.roots(connection, {new.patient_id for new in exams}, lock=True)
-    rows = [_row(new, roots[new.patient_id]) for new in exams]
+    families = patients.family_keys(connection, set(roots.values()))
+    rows = []
+    for new in exams:
+        root = roots[new.patient_id]
+        rows.append(_row(new) | {"patient_id": root, "family_key": families[root]})
     connection.execute(insert_or_keep(connection, table), rows)
     there = stored(connection, [row["exam_uuid"] for row in rows])
     held = {exam_uuid: known.exam_id for exam_uuid, known in there.items()}
@@ -91,12 +95,11 @@ def insert(connection: Connection, exams: Sequence[NewExam]) -> dict[UUID, int]:
     return held
 
 
-def _row(new: NewExam, root_patient_id: int) -> dict[str, Any]:
+def _row(new: NewExam) -> dict[str, Any]:
     record, exam = new.record, new.record.exam
     return {
         "exam_id": record.exam_id,
         "exam_uuid": exam.uuid,
-        "patient_id": root_patient_id,
         "origin_patient_id": new.patient_id,
         "hcf_id": record.hcf_id,
         "archive_id": record.archive_id,

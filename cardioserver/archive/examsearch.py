@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -41,28 +40,32 @@ from cardioserver.archive.searchkeys import name_key, number_key
 from cardioserver.ecg.patient import Sex
 from cardioserver.protocol.messages import ExamPage, ExamSummary, FindExams
 
-FEW_PATIENTS = 2000
-"""Up to so many patients of a name, going through all their exams beats going through all exams by time."""
+FEW_EXAMS = 6000
+"""Up to so many exams of a name, sorting them all beats going through the exams of everybody by time."""
+
+_BY_FAMILY = ("family_key", "hcf_id", "started_at")
+_BY_DEVICE = ("device_number", "hcf_id", "started_at")
 
 
 @dataclass(frozen=True, slots=True)
 class _Lead:
-    """What leads a search.
+    """What leads a search: an index (none: any) of a table that has the sort key, and conditions."""
 
-    ``source`` are the tables in the order in which to read them, ``hints`` the indexes to go along;
-    ``started_at`` and ``exam_id`` are the sort key.
-    """
-
-    source: FromClause
-    hints: tuple[tuple[Table, tuple[str, ...]], ...]
+    index: tuple[str, ...]
     conditions: tuple[ColumnElement[bool], ...] = ()
-    started_at: ColumnElement[datetime] = exam.c.started_at
-    exam_id: ColumnElement[int] = exam.c.exam_id
+    table: Table = exam
 
     @property
     def order(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
         """The sort key, as numbers."""
-        return type_coerce(self.started_at, BigInteger), self.exam_id
+        return type_coerce(self.table.c.started_at, BigInteger), self.table.c.exam_id
+
+    @property
+    def source(self) -> FromClause:
+        """The tables in the order in which to read them."""
+        if self.table is exam:
+            return exam
+        return self.table.join(exam, exam.c.exam_id == self.table.c.exam_id)
 
 
 def find(connection: Connection, actor: Actor, request: FindExams, *, max_page: int) -> ExamPage:
@@ -108,11 +111,7 @@ def _wanted(connection: Connection, actor: Actor, request: FindExams) -> list[Co
     if request.consultation_only:
         sent = (consultation.c.exam_id == exam.c.exam_id, consultation.c.to_hcf_id == actor.hcf_id)
         clauses.append(exists().where(*sent).correlate(exam))
-    return clauses + begins(patient.c.family_key, request.family_name)
-
-
-_OF_PATIENT = patient.c.patient_id == exam.c.patient_id
-_ALONG_PATIENT = ("patient_id", "started_at", "hcf_id")
+    return clauses + begins(exam.c.family_key, request.family_name)
 
 
 def _leads(connection: Connection, actor: Actor, request: FindExams) -> list[_Lead]:
@@ -120,50 +119,44 @@ def _leads(connection: Connection, actor: Actor, request: FindExams) -> list[_Le
 
     They only lead the way: what may be seen is said by the access rule.
     """
-    exams = exam.join(patient, _OF_PATIENT) if name_key(request.family_name) else exam
     if request.exam_uuid is not None:
-        return [_Lead(exams, ())]
+        return [_Lead(())]
     if request.accession_number.strip():
-        return [_Lead(exams, ((exam, ("accession_number",)),))]
+        return [_Lead(("accession_number",))]
     if request.patient_id or number_key(request.patient_number):
-        return [_Lead(exams, ((exam, _ALONG_PATIENT),))]
-    if exams is not exam and _are_few(connection, request.family_name):
-        hints = ((patient, ("family_key", "personal_key")), (exam, _ALONG_PATIENT))
-        return [_Lead(patient.join(exam, _OF_PATIENT), hints)]
+        return [_Lead(("patient_id", "started_at"))]
+    if name_key(request.family_name) and _are_few(connection, request.family_name):
+        return [_Lead(_BY_FAMILY)]
     if number := request.device_number.strip():
-        return [
-            _Lead(exams, ((exam, ("device_number", "hcf_id", "started_at")),), (exam.c.hcf_id == hcf_id,))
-            for hcf_id in _hcfs_with_device(connection, number)
-        ]
-    return _leads_by_time(connection, actor, request, exams)
+        hcf_ids = _hcfs_with_device(connection, number)
+        return [_Lead(_BY_DEVICE, (exam.c.hcf_id == hcf_id,)) for hcf_id in hcf_ids]
+    return _leads_by_time(connection, actor, request)
 
 
 def _are_few(connection: Connection, family_name: str) -> bool:
-    some = select(patient.c.patient_id).where(*begins(patient.c.family_key, family_name))
-    some = along(some, patient, "family_key", "personal_key").limit(FEW_PATIENTS + 1)
-    return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) <= FEW_PATIENTS
+    some = select(exam.c.exam_id).where(*begins(exam.c.family_key, family_name))
+    some = along(some, exam, *_BY_FAMILY).limit(FEW_EXAMS + 1)
+    return (connection.scalar(select(func.count()).select_from(some.subquery())) or 0) <= FEW_EXAMS
 
 
 def _hcfs_with_device(connection: Connection, number: str) -> Iterator[int]:
     """The HCFs (as a rule one) with exams of a device number, each found by one look into the index."""
     with_device = select(func.min(exam.c.hcf_id)).where(exam.c.device_number == number)
-    with_device = along(with_device, exam, "device_number", "hcf_id", "started_at")
+    with_device = along(with_device, exam, *_BY_DEVICE)
     hcf_id = connection.scalar(with_device)
     while hcf_id is not None:
         yield hcf_id
         hcf_id = connection.scalar(with_device.where(exam.c.hcf_id > hcf_id))
 
 
-def _leads_by_time(
-    connection: Connection, actor: Actor, request: FindExams, exams: FromClause
-) -> list[_Lead]:
+def _leads_by_time(connection: Connection, actor: Actor, request: FindExams) -> list[_Lead]:
     reach = EXAM_REACH[actor.role]
     owner = request.hcf_id or _owner(connection, request.archive_id)  # 0: any
     leads = []
     if not request.consultation_only and (reach is Reach.ALL or owner in (0, actor.hcf_id)):
-        leads.append(_own(actor, request, exams))
+        leads.append(_own(actor, request))
     if (request.consultation_only or reach is Reach.HCF) and owner != actor.hcf_id:
-        leads.append(_sent(actor, request, with_patient=exams is not exam))
+        leads.append(_sent(actor, request))
     return leads
 
 
@@ -171,11 +164,11 @@ def _owner(connection: Connection, archive_id: int) -> int:
     return connection.scalar(select(archive.c.hcf_id).where(archive.c.archive_id == archive_id)) or 0
 
 
-def _own(actor: Actor, request: FindExams, exams: FromClause) -> _Lead:
+def _own(actor: Actor, request: FindExams) -> _Lead:
     match EXAM_REACH[actor.role]:
         case Reach.UPLOADED:
             own = exam.c.recorder_account_id == actor.account_id
-            return _Lead(exams, ((exam, ("recorder_account_id", "started_at")),), (own,))
+            return _Lead(("recorder_account_id", "started_at"), (own,))
         case Reach.ALL:
             own, within_hcf = true(), bool(request.hcf_id)
         case _:
@@ -187,25 +180,17 @@ def _own(actor: Actor, request: FindExams, exams: FromClause) -> _Lead:
     elif request.has_conclusion is not None:
         index = ("hcf_id", "concluded", "started_at")
     else:
-        index = ("hcf_id", "started_at", "exam_id", "patient_id")
-    return _Lead(exams, ((exam, index),), (own,))
+        index = ("hcf_id", "started_at", "exam_id", "family_key")
+    return _Lead(index, (own,))
 
 
-def _sent(actor: Actor, request: FindExams, *, with_patient: bool) -> _Lead:
-    source = consultation.join(exam, exam.c.exam_id == consultation.c.exam_id)
-    source = source.join(patient, _OF_PATIENT) if with_patient else source
+def _sent(actor: Actor, request: FindExams) -> _Lead:
     conditions = [consultation.c.to_hcf_id == actor.hcf_id, exam.c.hcf_id != actor.hcf_id]
     index: tuple[str, ...] = ("to_hcf_id", "started_at", "exam_id")
     if request.has_conclusion is not None:
         conditions.append(consultation.c.concluded == request.has_conclusion)
         index = ("to_hcf_id", "concluded", "started_at", "exam_id")
-    return _Lead(
-        source,
-        ((consultation, index),),
-        tuple(conditions),
-        consultation.c.started_at,
-        consultation.c.exam_id,
-    )
+    return _Lead(index, tuple(conditions), consultation)
 
 
 def _in_time(
@@ -213,9 +198,9 @@ def _in_time(
 ) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
     if request.started_from is not None:
-        clauses.append(lead.started_at >= request.started_from)
+        clauses.append(lead.table.c.started_at >= request.started_from)
     if request.started_before is not None:
-        clauses.append(lead.started_at < request.started_before)
+        clauses.append(lead.table.c.started_at < request.started_before)
     if after is not None:
         clauses.append(beyond(connection, lead.order, after, descending=True))
     return clauses
@@ -227,8 +212,7 @@ def _keys(
     query = select(*lead.order).select_from(lead.source).where(*lead.conditions, *wanted)
     query = query.order_by(*(column.desc() for column in lead.order)).limit(limit)
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql")
-    for table, columns in lead.hints:
-        query = along(query, table, *columns)
+    query = along(query, lead.table, *lead.index) if lead.index else query
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 

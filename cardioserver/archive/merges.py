@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 from sqlalchemy.engine import Row
 
 from cardioserver.archive import audit, patients
@@ -171,8 +171,7 @@ def _apply(connection: Connection, merge_id: int, record: BankRecord, from_id: i
     row = {name: getattr(made, name) for name in Merge.__dataclass_fields__}
     connection.execute(insert(table), row)
     connection.execute(update(patient).where(patient.c.patient_id == from_id).values(merged_into_id=to_id))
-    for owned in (exam, ecg_order):
-        connection.execute(update(owned).where(owned.c.patient_id == from_id).values(patient_id=to_id))
+    _give(connection, to_id, exam.c.patient_id == from_id, ecg_order.c.patient_id == from_id)
     return made
 
 
@@ -187,10 +186,16 @@ def _revert(connection: Connection, known: Row[Any], record: BankRecord) -> None
     patients.roots(connection, [from_id], lock=True)  # whoever indexes an exam of theirs waits, or has waited
     connection.execute(update(patient).where(patient.c.patient_id == from_id).values(merged_into_id=None))
     back = _with_merged(connection, from_id)
-    for owned in (exam, ecg_order):
-        connection.execute(
-            update(owned).where(owned.c.origin_patient_id.in_(back)).values(patient_id=from_id)
-        )
+    _give(connection, from_id, exam.c.origin_patient_id.in_(back), ecg_order.c.origin_patient_id.in_(back))
+
+
+def _give(
+    connection: Connection, patient_id: int, exams: ColumnElement[bool], orders: ColumnElement[bool]
+) -> None:
+    family_key = patients.family_keys(connection, [patient_id])[patient_id]
+    owner = {"patient_id": patient_id, "family_key": family_key}
+    connection.execute(update(exam).where(exams).values(owner))
+    connection.execute(update(ecg_order).where(orders).values(patient_id=patient_id))
 
 
 def _with_merged(connection: Connection, patient_id: int) -> list[int]:

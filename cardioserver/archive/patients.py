@@ -27,6 +27,7 @@ from sqlalchemy.engine import Row
 
 from cardioserver.archive.database import insert_or_keep
 from cardioserver.archive.ids import IdGenerator
+from cardioserver.archive.schema import exam
 from cardioserver.archive.schema import patient as table
 from cardioserver.archive.searchkeys import digits_key, name_key, number_key
 from cardioserver.ecg.patient import Patient, Sex
@@ -183,6 +184,9 @@ def _learn(connection: Connection, known: Row[Any], patient: Patient, described_
             changes["described_at"] = described_at
     if changes:
         connection.execute(update(table).where(table.c.patient_id == known.patient_id).values(changes))
+    if "family_key" in changes:
+        theirs = update(exam).where(exam.c.patient_id == known.patient_id)
+        connection.execute(theirs.values(family_key=changes["family_key"]))
 
 
 def _changes(known: Row[Any], patient: Patient, *, newer: bool) -> dict[str, Any]:
@@ -246,3 +250,9 @@ def roots(connection: Connection, patient_ids: Iterable[int], *, lock: bool = Fa
         found = {patient_id: merged.get(root, root) for patient_id, root in found.items()}
         unknown = set(merged.values())
     return found
+
+
+def family_keys(connection: Connection, patient_ids: Iterable[int]) -> dict[int, str]:
+    """The keys of the patients' family names."""
+    query = select(table.c.patient_id, table.c.family_key).where(table.c.patient_id.in_(list(patient_ids)))
+    return {row.patient_id: row.family_key for row in connection.execute(query)}

@@ -211,6 +211,7 @@ exam = _table(
     _number("recorder_hcf_id"),
     _text("device_number", 64),
     _text("accession_number", LINE),
+    Column("family_key", String(NAME), nullable=False, default=""),  # its patient's, for searches by time
     _time("started_at"),
     _small("started_offset"),
     _time("stored_at"),
@@ -219,9 +220,10 @@ exam = _table(
     _flag("concluded"),  # conclusion_count > 0, indexed
     Column("auto_report_version", Integer, nullable=False),  # newest; 0: none
     Index(None, "started_at"),
-    Index(None, "hcf_id", "started_at", "exam_id", "patient_id"),
+    Index(None, "hcf_id", "started_at", "exam_id", "family_key"),
+    Index(None, "family_key", "hcf_id", "started_at"),
     Index(None, "archive_id", "started_at"),
-    Index(None, "patient_id", "started_at", "hcf_id"),
+    Index(None, "patient_id", "started_at"),
     Index(None, "origin_patient_id"),
     Index(None, "recorder_account_id", "started_at"),
     Index(None, "device_number", "hcf_id", "started_at"),

@@ -181,7 +181,7 @@ def test_a_consulted_exam_leaves_the_unread_when_anybody_concludes(
     assert find(database, centre.doctor, unread) == ()
 
 
-def test_common_names_are_found_by_time_and_rare_ones_by_patient(
+def test_common_names_are_found_by_time_and_rare_ones_by_name(
     database: Database, ids: IdGenerator, clinic: Facility, centre: Facility, bank: Bank,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -196,12 +196,39 @@ def test_common_names_are_found_by_time_and_rare_ones_by_patient(
     for who in (clinic.doctor, centre.doctor, clinic.recorder):
         for name in ("Иванов", "И", "Пет", "Нет"):
             request = FindExams(family_name=name, limit=7)
-            monkeypatch.setattr(examsearch, "FEW_PATIENTS", 1000)
-            by_patient = all_exams(database, who, request)
-            monkeypatch.setattr(examsearch, "FEW_PATIENTS", -1)
-            assert all_exams(database, who, request) == by_patient
+            monkeypatch.setattr(examsearch, "FEW_EXAMS", 1000)
+            by_name = all_exams(database, who, request)
+            monkeypatch.setattr(examsearch, "FEW_EXAMS", -1)
+            assert all_exams(database, who, request) == by_name
             summaries = find(database, who, FindExams(limit=1000))
-            assert by_patient == [s.exam_id for s in summaries if s.family_name.startswith(name)]
+            assert by_name == [s.exam_id for s in summaries if s.family_name.startswith(name)]
+
+
+def test_exams_are_found_by_the_name_that_their_patient_has_now(
+    database: Database, ids: IdGenerator, clinic: Facility, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maiden, married = replace(PATIENT, family_name="Девичья"), replace(PATIENT, family_name="Мужнина")
+    twin = replace(PATIENT, number="B-1", family_name="Двойникова")
+    first = add_exam(database, ids, clinic, maiden).exam_id
+    other = add_exam(database, ids, clinic, twin).exam_id
+    later = add_exam(database, ids, clinic, married, started_at=START + timedelta(days=1)).exam_id
+    [kept], [merged] = (found(database, clinic.doctor, number=p.number) for p in (PATIENT, twin))
+
+    def by_name(name: str) -> list[int]:
+        answers = []
+        for few in (1000, -1):
+            monkeypatch.setattr(examsearch, "FEW_EXAMS", few)
+            answers.append(exam_ids(database, clinic.doctor, family_name=name))
+        assert answers[0] == answers[1]
+        return answers[0]
+
+    assert (by_name("Дев"), by_name("Муж"), by_name("Двой")) == ([], [later, first], [other])
+    desk = Merges(database, bank, ids)
+    merge = desk.merge(None, merged.patient_id, kept.patient_id)
+    late = add_exam(database, ids, clinic, twin, started_at=START + timedelta(days=2)).exam_id
+    assert (by_name("Муж"), by_name("Двой")) == ([late, later, other, first], [])
+    desk.undo(None, merge.merge_id)
+    assert (by_name("Муж"), by_name("Двой")) == ([later, first], [late, other])
 
 
 @pytest.mark.parametrize("limit", [1, 7, 50])
@@ -391,7 +418,7 @@ class Plans:
         return "\n".join(str(step) for step in steps)
 
 
-BY_TIME = "ix_exam_hcf_id_started_at_exam_id_patient_id"
+BY_TIME = "ix_exam_hcf_id_started_at_exam_id_family_key"
 CASES: list[tuple[Any, str]] = [
     (FindExams(), BY_TIME),
     (FindExams(started_from=START, started_before=START + timedelta(days=1)), BY_TIME),
@@ -402,9 +429,9 @@ CASES: list[tuple[Any, str]] = [
     ),
     (FindExams(consultation_only=True), "ix_consultation_to_hcf_id_started_at_exam_id"),
     (FindExams(accession_number="A1"), "ix_exam_accession_number"),
-    (FindExams(patient_number="A-17"), "ix_exam_patient_id_started_at_hcf_id"),
+    (FindExams(patient_number="A-17"), "ix_exam_patient_id_started_at"),
     (FindExams(device_number="KMT-7"), "ix_exam_device_number_hcf_id_started_at"),
-    (FindExams(family_name="Ёлк"), "ix_patient_family_key_personal_key"),
+    (FindExams(family_name="Ёлк"), "ix_exam_family_key_hcf_id_started_at"),
     (FindPatients(), "ix_patient_issuer_hcf_id_family_key_personal_key"),
     (FindPatients(family_name="Ёлк"), "ix_patient_issuer_hcf_id_family_key_personal_key"),
     (FindPatients(personal_name="Ан"), "ix_patient_issuer_hcf_id_personal_key_family_key"),

@@ -244,6 +244,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         sa.Column("recorder_hcf_id", _BIG, nullable=False),
         sa.Column("device_number", sa.String(length=64), nullable=False),
         sa.Column("accession_number", sa.String(length=255), nullable=False),
+        sa.Column("family_key", sa.String(length=100), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("started_offset", sa.SmallInteger(), nullable=False),
         sa.Column("stored_at", sa.BigInteger(), nullable=False),
@@ -265,14 +266,15 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
     op.create_index(
         "ix_exam_device_number_hcf_id_started_at", "exam", ["device_number", "hcf_id", "started_at"]
     )
+    op.create_index("ix_exam_family_key_hcf_id_started_at", "exam", ["family_key", "hcf_id", "started_at"])
     op.create_index("ix_exam_hcf_id_concluded_started_at", "exam", ["hcf_id", "concluded", "started_at"])
     op.create_index(
-        "ix_exam_hcf_id_started_at_exam_id_patient_id",
+        "ix_exam_hcf_id_started_at_exam_id_family_key",
         "exam",
-        ["hcf_id", "started_at", "exam_id", "patient_id"],
+        ["hcf_id", "started_at", "exam_id", "family_key"],
     )
     op.create_index("ix_exam_origin_patient_id", "exam", ["origin_patient_id"])
-    op.create_index("ix_exam_patient_id_started_at_hcf_id", "exam", ["patient_id", "started_at", "hcf_id"])
+    op.create_index("ix_exam_patient_id_started_at", "exam", ["patient_id", "started_at"])
     op.create_index("ix_exam_recorder_account_id_started_at", "exam", ["recorder_account_id", "started_at"])
     op.create_index("ix_exam_started_at", "exam", ["started_at"])
     _create_table(
