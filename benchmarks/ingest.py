@@ -123,6 +123,9 @@ def _measure(
         load = _Load(server, database_pid, ecgs, options.recorders, options.exams)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(load.run())
+    except Exception:
+        print(server.said()[-5000:], file=sys.stderr)
+        raise
     finally:
         server.stop()
     files = list((server.data / "cardiobank").glob("????/??/??/*.ecg"))
