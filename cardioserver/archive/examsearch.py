@@ -40,7 +40,7 @@ from cardioserver.archive.searchkeys import name_key, number_key
 from cardioserver.ecg.patient import Sex
 from cardioserver.protocol.messages import ExamPage, ExamSummary, FindExams
 
-FEW_EXAMS = 6000
+FEW_EXAMS = 9000
 """Up to so many exams of a name, sorting them all beats going through the exams of everybody by time."""
 
 _BY_FAMILY = ("family_key", "hcf_id", "started_at")
