@@ -87,7 +87,8 @@ def test_what_is_owed_arrives_once(database: Database, start: Start) -> None:
     worker = start(exporter)
     wait_until(all_are(database, DeliveryStatus.DONE), "all are done")
     assert exporter.exams == [1, 2, 3]
-    assert worker.tallies["recording"].delivered == 3
+    tally = worker.tallies["recording"]
+    wait_until(lambda: tally.delivered == 3, "it has counted them")
 
 
 def test_each_export_is_journalled(database: Database, start: Start) -> None:
@@ -128,7 +129,7 @@ def test_a_retryable_failure_is_repeated_with_the_same_ids(database: Database, s
     assert [d.attempts for d in exporter.given] == [1, 2, 3]
     assert len({(d.delivery_id, d.event_id) for d in exporter.given}) == 1
     tally = worker.tallies["recording"]
-    assert (tally.delivered, tally.failed) == (1, 2)
+    wait_until(lambda: (tally.delivered, tally.failed) == (1, 2), "it has counted them")
 
 
 def test_after_the_last_attempt_a_person_has_to_decide(database: Database, start: Start) -> None:
@@ -144,7 +145,7 @@ def test_after_the_last_attempt_a_person_has_to_decide(database: Database, start
     assert statuses(database) == [DeliveryStatus.DEAD, DeliveryStatus.WAITING]
     assert len(exporter.given) == 4
     assert states(database)[0].last_error == "no answer"
-    assert worker.tallies["recording"].died == 1
+    wait_until(lambda: worker.tallies["recording"].died == 1, "it has counted it")
     mended.set()
     database.transact(lambda connection: retry(connection, DeliveryFilter()))
     wait_until(all_are(database, DeliveryStatus.DONE), "both are done")
