@@ -30,6 +30,9 @@ DEVICES_PER_HCF = 8
 BATCH = 4000
 CENTRE = 1  # the HCF that is asked for consultations
 
+_Sent = tuple[int, int, int, int, str]
+"""An exam's id, HCF, start, number of conclusions and family key."""
+
 _COMMON = """
 Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров Морозов Волков Алексеев
 Лебедев Семёнов Егоров Павлов Козлов Степанов Николаев Орлов Андреев Макаров Никитин Захаров Зайцев Соловьёв
@@ -67,7 +70,7 @@ def generate(database: Database, exams: int, seed: int = 1) -> Region:
     _write(database, schema.patient, _patients(source, issuers, people))
     weights = list(itertools.accumulate(source.paretovariate(1.2) ** 0.5 for _ in range(patient_count)))
     patients = source.choices(range(patient_count), cum_weights=weights, k=exams)
-    sent: list[tuple[int, int, int, int]] = []
+    sent: list[_Sent] = []
     _write(database, schema.exam, _exams(source, people, patients, sent))
     _write(database, schema.consultation, _consultations(sent))
     _tell_sizes(database)
@@ -139,7 +142,7 @@ def _exams(
     source: random.Random,
     people: list[tuple[int, str]],
     patients: list[int],
-    sent: list[tuple[int, int, int, int]],
+    sent: list[_Sent],
 ) -> Iterator[dict[str, Any]]:
     first = (FIRST_DAY - EPOCH) // MICROSECOND
     step = YEARS * 365 * 86_400_000_000 // len(patients)
@@ -149,7 +152,7 @@ def _exams(
         started_at = first + number * step + source.randrange(86_400_000_000)
         conclusions = 1 if source.random() < 0.9 else 0
         if hcf_id != CENTRE and source.random() < 0.1:
-            sent.append((exam_id, hcf_id, started_at, conclusions))
+            sent.append((exam_id, hcf_id, started_at, conclusions, family_key))
         yield {
             "exam_id": exam_id,
             "exam_uuid": UUID(int=source.getrandbits(128)).bytes,
@@ -172,8 +175,8 @@ def _exams(
         }
 
 
-def _consultations(sent: Iterable[tuple[int, int, int, int]]) -> Iterator[dict[str, Any]]:
-    for number, (exam_id, hcf_id, started_at, concluded) in enumerate(sent):
+def _consultations(sent: Iterable[_Sent]) -> Iterator[dict[str, Any]]:
+    for number, (exam_id, hcf_id, started_at, concluded, family_key) in enumerate(sent):
         yield {
             "consultation_id": number + 1,
             "consultation_uuid": number.to_bytes(16),
@@ -184,6 +187,7 @@ def _consultations(sent: Iterable[tuple[int, int, int, int]]) -> Iterator[dict[s
             "created_at": started_at,
             "started_at": started_at,
             "concluded": concluded,
+            "family_key": family_key,
             "comment": "",
         }
 

@@ -75,7 +75,8 @@ def restore(connection: Connection, record: BankRecord) -> None:
         The database has not its exam.
     """
     body = record.body
-    query = select(exam.c.started_at, exam.c.concluded).where(exam.c.exam_id == body["exam_id"])
+    query = select(exam.c.started_at, exam.c.concluded, exam.c.family_key)
+    query = query.where(exam.c.exam_id == body["exam_id"])
     about = connection.execute(query.with_for_update()).one_or_none()
     if about is None:
         raise NotFound(f"exam {body['exam_id']}")
@@ -89,6 +90,7 @@ def restore(connection: Connection, record: BankRecord) -> None:
         "created_at": record.created_at,
         "started_at": about.started_at,
         "concluded": about.concluded,
+        "family_key": about.family_key,
         "comment": body["comment"],
     }
     connection.execute(insert_or_keep(connection, table), row)

@@ -40,7 +40,7 @@ from cardioserver.archive.searchkeys import name_key, number_key
 from cardioserver.ecg.patient import Sex
 from cardioserver.protocol.messages import ExamPage, ExamSummary, FindExams
 
-FEW_EXAMS = 9000
+FEW_EXAMS = 4000
 """Up to so many exams of a name, sorting them all beats going through the exams of everybody by time."""
 
 _BY_FAMILY = ("family_key", "hcf_id", "started_at")
@@ -186,7 +186,8 @@ def _own(actor: Actor, request: FindExams) -> _Lead:
 
 def _sent(actor: Actor, request: FindExams) -> _Lead:
     conditions = [consultation.c.to_hcf_id == actor.hcf_id, exam.c.hcf_id != actor.hcf_id]
-    index: tuple[str, ...] = ("to_hcf_id", "started_at", "exam_id")
+    conditions += begins(consultation.c.family_key, request.family_name)
+    index: tuple[str, ...] = ("to_hcf_id", "started_at", "exam_id", "family_key")
     if request.has_conclusion is not None:
         conditions.append(consultation.c.concluded == request.has_conclusion)
         index = ("to_hcf_id", "concluded", "started_at", "exam_id")

@@ -192,9 +192,7 @@ def _revert(connection: Connection, known: Row[Any], record: BankRecord) -> None
 def _give(
     connection: Connection, patient_id: int, exams: ColumnElement[bool], orders: ColumnElement[bool]
 ) -> None:
-    family_key = patients.family_keys(connection, [patient_id])[patient_id]
-    owner = {"patient_id": patient_id, "family_key": family_key}
-    connection.execute(update(exam).where(exams).values(owner))
+    patients.give_exams(connection, exams, patient_id)
     connection.execute(update(ecg_order).where(orders).values(patient_id=patient_id))
 
 

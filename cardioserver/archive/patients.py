@@ -22,12 +22,12 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 from sqlalchemy.engine import Row
 
 from cardioserver.archive.database import insert_or_keep
 from cardioserver.archive.ids import IdGenerator
-from cardioserver.archive.schema import exam
+from cardioserver.archive.schema import consultation, exam
 from cardioserver.archive.schema import patient as table
 from cardioserver.archive.searchkeys import digits_key, name_key, number_key
 from cardioserver.ecg.patient import Patient, Sex
@@ -185,8 +185,7 @@ def _learn(connection: Connection, known: Row[Any], patient: Patient, described_
     if changes:
         connection.execute(update(table).where(table.c.patient_id == known.patient_id).values(changes))
     if "family_key" in changes:
-        theirs = update(exam).where(exam.c.patient_id == known.patient_id)
-        connection.execute(theirs.values(family_key=changes["family_key"]))
+        give_exams(connection, exam.c.patient_id == known.patient_id, known.patient_id)
 
 
 def _changes(known: Row[Any], patient: Patient, *, newer: bool) -> dict[str, Any]:
@@ -256,3 +255,15 @@ def family_keys(connection: Connection, patient_ids: Iterable[int]) -> dict[int,
     """The keys of the patients' family names."""
     query = select(table.c.patient_id, table.c.family_key).where(table.c.patient_id.in_(list(patient_ids)))
     return {row.patient_id: row.family_key for row in connection.execute(query)}
+
+
+def give_exams(connection: Connection, exams: ColumnElement[bool], patient_id: int) -> None:
+    """Make exams those of a patient, under the patient's name of now. The patient must be locked."""
+    family_key = family_keys(connection, [patient_id])[patient_id]
+    exam_ids = connection.scalars(select(exam.c.exam_id).where(exams)).all()
+    if exam_ids:
+        # The exams first: whoever is sending one of them waits for its row, and reads the new name there.
+        theirs = update(exam).where(exam.c.exam_id.in_(exam_ids))
+        connection.execute(theirs.values(patient_id=patient_id, family_key=family_key))
+        sent = update(consultation).where(consultation.c.exam_id.in_(exam_ids))
+        connection.execute(sent.values(family_key=family_key))

@@ -251,9 +251,10 @@ consultation = _table(
     _time("created_at"),
     _time("started_at"),  # the exam's, as the next, so that lists need not look there
     _flag("concluded"),
+    Column("family_key", String(NAME), nullable=False, default=""),
     _text("comment", 1000),
     UniqueConstraint("exam_id", "to_hcf_id"),
-    Index(None, "to_hcf_id", "started_at", "exam_id"),
+    Index(None, "to_hcf_id", "started_at", "exam_id", "family_key"),
     Index(None, "to_hcf_id", "concluded", "started_at", "exam_id"),
 )
 """Exams sent to another HCF."""

@@ -339,6 +339,7 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("concluded", sa.Boolean(), nullable=False),
+        sa.Column("family_key", sa.String(length=100), nullable=False),
         sa.Column("comment", sa.String(length=1000), nullable=False),
         sa.ForeignKeyConstraint(["exam_id"], ["exam.exam_id"], name="fk_consultation_exam_id"),
         sa.ForeignKeyConstraint(["from_hcf_id"], ["hcf.hcf_id"], name="fk_consultation_from_hcf_id"),
@@ -353,7 +354,9 @@ def upgrade() -> None:  # noqa: PLR0915  one statement a table or index
         ["to_hcf_id", "concluded", "started_at", "exam_id"],
     )
     op.create_index(
-        "ix_consultation_to_hcf_id_started_at_exam_id", "consultation", ["to_hcf_id", "started_at", "exam_id"]
+        "ix_consultation_to_hcf_id_started_at_exam_id_family_key",
+        "consultation",
+        ["to_hcf_id", "started_at", "exam_id", "family_key"],
     )
     _create_table(
         "exam_metadata",
