@@ -23,13 +23,14 @@ from cardioserver.integration.exporter import Exporter
 from cardioserver.integration.registry import load_exporters
 from cardioserver.integration.source import ArchiveSource
 from cardioserver.integration.worker import DeliveryWorker
+from cardioserver.language import Phrase
 from cardioserver.server.folder import DataFolder, FolderInUse, server_id
 from cardioserver.server.logs import Log, open_log
 from cardioserver.server.process import Numbers, Process, StartError
 from cardioserver.server.server import Services
 from cardioserver.server.tls import Certificates
 from cardioserver.server.upkeep import Chore, Upkeep
-from cardioserver.settings import Config, ConfigError, Phrase, Problem
+from cardioserver.settings import Config, ConfigError, Problem
 
 __all__ = ["Application", "StartError", "Store", "build", "open_store", "serve"]
 

@@ -13,7 +13,7 @@ from cardioserver.cli import password
 from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import say, show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json, PasswordFile
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.archive.accounts import Accounts

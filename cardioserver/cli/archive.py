@@ -11,7 +11,7 @@ from cardioserver.cli.hcf import HcfId, Name
 from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import say, show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 app = typer.Typer(help="Archives: named collections of exams within an HCF.", no_args_is_help=True)
 

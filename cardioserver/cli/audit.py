@@ -11,7 +11,7 @@ from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json, Limit
 from cardioserver.cli.times import Before, Since, moment
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.archive.audit import Action, AuditEntry, AuditQuery

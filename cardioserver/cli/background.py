@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cardioserver.cli.exits import ExitCode, Failure
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0

@@ -10,7 +10,7 @@ from cardioserver.cli.exits import ExitCode
 from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import complain, progress, say, show_json
 from cardioserver.cli.parameters import Json
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.archive.verify import Finding

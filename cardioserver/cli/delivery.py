@@ -12,7 +12,7 @@ from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import say, show_json, show_table
 from cardioserver.cli.parameters import Json, Limit
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.archive.deliveries import DeliveryFilter, DeliveryState

@@ -19,7 +19,7 @@ from cardioserver.cli.background import Background, Running
 from cardioserver.cli.exits import Failure
 from cardioserver.cli.installation import home, program
 from cardioserver.cli.output import say
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.archive.accounts import Accounts

@@ -13,7 +13,7 @@ from cardioserver.cli.output import say, show_fields, show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json, Limit
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.times import Before, Since, moment
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.client import Client

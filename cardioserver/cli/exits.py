@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 
 class ExitCode(IntEnum):

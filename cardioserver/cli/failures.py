@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cardioserver.cli.exits import ExitCode, Failure
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 
 def explain(error: BaseException) -> tuple[Phrase, ExitCode] | None:

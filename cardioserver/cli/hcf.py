@@ -10,7 +10,7 @@ from cardioserver.cli.changes import change
 from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import say, show_json, show_table
 from cardioserver.cli.parameters import Json
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 app = typer.Typer(help="Healthcare facilities (HCF).", no_args_is_help=True)
 

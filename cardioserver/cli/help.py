@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from cardioserver.cli.russian import EXTRAS, HEADINGS, HELP, USAGE
-from cardioserver.settings.language import Language
+from cardioserver.language import Language
 
 
 def prepare(command: Any, language: Language) -> None:

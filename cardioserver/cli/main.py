@@ -9,7 +9,7 @@ from typing import NoReturn, cast
 
 from cardioserver.cli.exits import ExitCode
 from cardioserver.cli.output import complain, language, speak
-from cardioserver.settings.language import Language, Phrase
+from cardioserver.language import Language, Phrase
 
 
 def main() -> NoReturn:

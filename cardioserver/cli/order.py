@@ -13,7 +13,7 @@ from cardioserver.cli.output import say, show_json, show_table
 from cardioserver.cli.parameters import Json, Limit
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.times import TIME_FORMATS, Before, Since, moment
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.client import Client

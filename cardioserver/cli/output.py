@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from cardioserver.settings.language import Language, Phrase, system_language
+from cardioserver.language import Language, Phrase, system_language
 
 _language: ContextVar[Language | None] = ContextVar("language", default=None)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.cli.output import complain, language
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 VARIABLE = "CARDIOSERVER_PASSWORD"
 PROMPTS = 3

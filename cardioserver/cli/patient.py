@@ -11,7 +11,7 @@ from cardioserver.cli.installation import Installation, in_the_installation
 from cardioserver.cli.output import say, show_json, show_table
 from cardioserver.cli.parameters import Json, Limit
 from cardioserver.cli.times import DATE_FORMATS, day
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.protocol.messages import FindPatients, PatientRecord

@@ -13,7 +13,7 @@ from cardioserver.cli.installation import ConfigOption, home, read_config
 from cardioserver.cli.output import say, show_json
 from cardioserver.cli.parameters import Json
 from cardioserver.cli.serve import HostOption, PortOption
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 DirOption = Annotated[
     Path | None,

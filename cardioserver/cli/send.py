@@ -17,7 +17,7 @@ from cardioserver.cli.output import complain, language, say, show_json
 from cardioserver.cli.parameters import Json
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.times import TIME_FORMATS, moment
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.client import Client

@@ -13,7 +13,7 @@ import typer
 from cardioserver.cli import password
 from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.cli.parameters import PasswordFile, provided_by
-from cardioserver.settings.language import Phrase
+from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.client import Client

@@ -31,8 +31,8 @@ import os
 import socket
 
 from cardioserver.client.address import Address
+from cardioserver.language import Language, Phrase
 from cardioserver.protocol.messages import Error, ErrorCode
-from cardioserver.settings.language import Language, Phrase
 
 
 class ClientError(Exception):

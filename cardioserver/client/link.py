@@ -22,10 +22,10 @@ from cardioserver.client.errors import (
     reason_of,
     server_error,
 )
+from cardioserver.language import Phrase
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.connection import ClientConnection, Failure, Push, Reply
 from cardioserver.protocol.errors import ProtocolError
-from cardioserver.settings.language import Phrase
 
 SHARE_OF_IDLE_TIMEOUT = 1 / 3
 """A ping after this part of the server's idle timeout leaves room for a lost one."""

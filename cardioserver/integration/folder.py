@@ -30,8 +30,9 @@ from cardioserver.integration.exporter import (
     read_options,
 )
 from cardioserver.integration.naming import NameTemplate
+from cardioserver.language import Phrase
 from cardioserver.protocol.messages import EventKind, ExamDetails
-from cardioserver.settings import ConfigError, Phrase, Problem
+from cardioserver.settings import ConfigError, Problem
 
 _KINDS = {
     "stored": EventKind.EXAM_STORED,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
+from cardioserver.language import Phrase
 from cardioserver.protocol.messages import ExamDetails
-from cardioserver.settings import ConfigError, Phrase, Problem
+from cardioserver.settings import ConfigError, Problem
 
 MAX_VALUE = 40  # characters of a field's value; a UUID has 36
 MAX_PART = 200  # characters of a folder's or file's name, of the 255 that file systems allow

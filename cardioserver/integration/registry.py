@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from cardioserver.integration.exporter import Exporter
-from cardioserver.settings import ConfigError, ExporterSettings, Phrase, Problem
+from cardioserver.language import Phrase
+from cardioserver.settings import ConfigError, ExporterSettings, Problem
 
 GROUP = "cardioserver.exporters"
 """Entry-point group in which packages offer exporters."""

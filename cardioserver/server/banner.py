@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardioserver.settings.language import Language, Phrase
+from cardioserver.language import Language, Phrase
 
 
 @dataclass(frozen=True, slots=True)

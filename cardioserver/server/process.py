@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cardioserver
+from cardioserver.language import Phrase, system_language
 from cardioserver.server.banner import READY, STOPPED, STOPPING, Banner
 from cardioserver.server.folder import DataFolder, Listening
 from cardioserver.server.logs import Log
 from cardioserver.server.memory import map_large_blocks
 from cardioserver.server.server import AddressError, Server, Services
 from cardioserver.server.tls import Certificates
-from cardioserver.settings import Config, Phrase, system_language
+from cardioserver.settings import Config
 
 log = Log(__name__)
 

@@ -1,15 +1,12 @@
 """Configuration files as typed values.
 
-The names below are loaded when they are first used: a command that only speaks to a person needs
-:mod:`cardioserver.settings.language` and not the third of a second that the configuration's types take.
+The names below are loaded when they are first used: the configuration's types take a third of a second.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from cardioserver.settings.language import Language, Phrase, system_language
 
 if TYPE_CHECKING:
     from cardioserver.settings.config import Config, ExporterSettings
@@ -20,11 +17,8 @@ __all__ = [
     "Config",
     "ConfigError",
     "ExporterSettings",
-    "Language",
-    "Phrase",
     "Problem",
     "load",
-    "system_language",
 ]
 
 _MODULES = {

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from cardioserver.language import Phrase
 from cardioserver.settings.config import Config
 from cardioserver.settings.errors import Problem
-from cardioserver.settings.language import Phrase
 
 
 def problems_of(config: Config) -> Iterator[Problem]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from cardioserver.language import Phrase
 from cardioserver.settings.config import Config
 from cardioserver.settings.errors import Problem
-from cardioserver.settings.language import Phrase
 
 Json = dict[str, Any]
 Place = tuple[str | int, ...]

@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from cardioserver.language import Phrase
 from cardioserver.settings.checks import problems_of
 from cardioserver.settings.config import Config
 from cardioserver.settings.errors import ConfigError, Problem
 from cardioserver.settings.explain import explain
-from cardioserver.settings.language import Phrase
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cardioserver.settings.language import system_language
+from cardioserver.language import system_language
 
 
 @pytest.mark.parametrize(
