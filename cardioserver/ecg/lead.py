@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING, Any
 
 from cardioserver.ecg.errors import InvalidField
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 
 class Lead(IntEnum):
@@ -64,6 +68,16 @@ class Lead(IntEnum):
             return _BY_NAME[name.strip().upper()]
         except KeyError:
             raise InvalidField("leads", name, "a lead name such as I, aVR, V1") from None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        """In documents a lead is its label."""
+        from pydantic_core import core_schema as schema  # noqa: PLC0415  the ECG itself needs no documents
+
+        label = schema.plain_serializer_function_ser_schema(
+            lambda lead: lead.label, return_schema=schema.str_schema()
+        )
+        return schema.no_info_after_validator_function(cls.parse, schema.str_schema(), serialization=label)
 
 
 _BY_NAME = {lead.label.upper(): lead for lead in Lead}

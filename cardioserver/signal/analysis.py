@@ -10,7 +10,7 @@ from cardioserver.ecg.recording import Recording
 from cardioserver.signal.beats import Beats, bridged, find_beats
 from cardioserver.signal.fiducials import Fiducials, find_fiducials
 from cardioserver.signal.filters import missing_of
-from cardioserver.signal.measurements import Measurements, measure
+from cardioserver.signal.measurements import LeadMeasurements, Measurements, measure, measure_leads
 from cardioserver.signal.quality import Quality, assess
 
 
@@ -21,6 +21,7 @@ class Analysis:
     beats: Beats
     fiducials: Fiducials
     measurements: Measurements
+    leads: tuple[LeadMeasurements, ...]
     quality: Quality
 
 
@@ -36,5 +37,6 @@ def analyse(recording: Recording) -> Analysis:
         beats,
         fiducials,
         measure(signal_format.leads, signal_format.rate, beats, fiducials),
+        measure_leads(signal_format.leads, signal_format.rate, fiducials),
         assess(whole, signal_format.rate, signal_format.leads, beats, fiducials, missing=missing),
     )

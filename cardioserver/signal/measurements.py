@@ -76,7 +76,6 @@ class Measurements:
     p_axis: float | None = None
     qrs_axis: float | None = None
     t_axis: float | None = None
-    leads: tuple[LeadMeasurements, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ LEAD_CODES = {
 
 
 def measure(leads: Sequence[Lead], rate: float, beats: Beats, fiducials: Fiducials) -> Measurements:
-    """Measure a delineated record.
+    """What the whole of a delineated record measures.
 
     Parameters
     ----------
@@ -155,15 +154,23 @@ def measure(leads: Sequence[Lead], rate: float, beats: Beats, fiducials: Fiducia
     ):
         values[name] = _interval(fiducials, usual, first, last, rate)
     values |= corrected_qt(values["qt"], values.get("rr"))
-    each: tuple[LeadMeasurements, ...] = ()
     beat, marks = fiducials.average, fiducials.marks
     if beat is not None and marks is not None:
-        each = tuple(
-            _measure_lead(lead, line, beat, marks, rate)
-            for lead, line in zip(leads, beat.samples, strict=True)
-        )
         values |= _axes(leads, beat, marks, rate)
-    return Measurements(**values, leads=each)
+    return Measurements(**values)
+
+
+def measure_leads(leads: Sequence[Lead], rate: float, fiducials: Fiducials) -> tuple[LeadMeasurements, ...]:
+    """What each lead of the representative beat measures; nothing without such a beat.
+
+    Parameters are those of :func:`measure`.
+    """
+    beat, marks = fiducials.average, fiducials.marks
+    if beat is None or marks is None:
+        return ()
+    return tuple(
+        _measure_lead(lead, line, beat, marks, rate) for lead, line in zip(leads, beat.samples, strict=True)
+    )
 
 
 def corrected_qt(qt: float | None, rr: float | None) -> dict[str, float | None]:

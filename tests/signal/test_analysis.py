@@ -71,7 +71,7 @@ def test_rate_intervals_and_axis(axis: float) -> None:
 
 
 def test_amplitudes_of_each_lead() -> None:
-    leads = {each.lead: each for each in analyse(recording(made_beats(45.0))).measurements.leads}
+    leads = {each.lead: each for each in analyse(recording(made_beats(45.0))).leads}
     assert leads[Lead.V4].r1 == pytest.approx(1100, rel=0.05)
     assert leads[Lead.V2].s1 == pytest.approx(-1200, rel=0.1)
     assert leads[Lead.V5].t_max == pytest.approx(300, rel=0.1)
@@ -155,8 +155,8 @@ def test_any_number_of_leads_and_nothing_at_all(leads: tuple[Lead, ...]) -> None
 
 
 def test_values_are_plain_numbers() -> None:
-    found = analyse(recording(made_beats(45.0))).measurements
-    values = [getattr(found, name) for name in Measurements.__slots__ if name != "leads"]
+    found = analyse(recording(made_beats(45.0)))
+    values = [getattr(found.measurements, name) for name in Measurements.__slots__]
     json.dumps(values)
     json.dumps([[getattr(each, name) for name in LeadMeasurements.__slots__] for each in found.leads])
 

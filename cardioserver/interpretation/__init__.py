@@ -1,0 +1,1 @@
+"""From measurements to coded statements and their text in Russian and English."""

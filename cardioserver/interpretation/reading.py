@@ -1,0 +1,23 @@
+"""The statements of a case, in the order in which a cardiologist reads."""
+
+from __future__ import annotations
+
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.rules import rate
+from cardioserver.interpretation.statement import Section, Statement
+
+RULES = (rate.rate,)
+"""In the order in which they run: later ones know what earlier ones have found."""
+
+VOCABULARY = {term.code: term for module in (rate,) for term in module.TERMS}
+"""Every statement there is, by its code."""
+
+_ORDER = {section: place for place, section in enumerate(Section)}
+
+
+def read(case: Case) -> tuple[Statement, ...]:
+    """All statements about *case*, ordered by section."""
+    found: list[Statement] = []
+    for rule in RULES:
+        found += rule(case, tuple(found))
+    return tuple(sorted(found, key=lambda statement: _ORDER[statement.section]))
