@@ -241,7 +241,8 @@ def _at(line: Signal, place: int) -> float | None:
 
 def _qrs_waves(line: Signal, rate: float) -> dict[str, float | None]:
     """Q, R, S, R' and S' between onset and offset; each lasts from one crossing of the level to the next."""
-    edges = np.flatnonzero(np.diff(np.sign(line), prepend=0, append=0))
+    first, last = _active(line, rate)
+    edges = first + np.flatnonzero(np.diff(np.sign(line[first:last]), prepend=0, append=0))
     waves: list[tuple[float, float, int]] = []
     for start, stop in itertools.pairwise(edges.tolist()):
         peak = start + int(np.abs(line[start:stop]).argmax())
@@ -269,6 +270,20 @@ def _qrs_waves(line: Signal, rate: float) -> dict[str, float | None]:
         if risen <= 2 and name not in values:
             values[name], values[f"{name}_ms"] = height, width
     return values
+
+
+def _active(line: Signal, rate: float) -> tuple[int, int]:
+    """Where the QRS of a lead begins and ends within the global one.
+
+    Isoelectric parts before and after (the I and K waves of IEC 60601-2-25) belong to no wave: other leads
+    are active then.
+    """
+    beyond = np.flatnonzero(np.abs(line) > LEAST_UV)
+    if not len(beyond):
+        return 0, 0
+    shortest = LEAST_S * rate
+    first, last = int(beyond[0]), int(beyond[-1]) + 1
+    return first if first >= shortest else 0, last if len(line) - last >= shortest else len(line)
 
 
 def _axes(leads: Sequence[Lead], beat: AverageBeat, marks: Marks, rate: float) -> dict[str, float | None]:

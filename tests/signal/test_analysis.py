@@ -80,6 +80,19 @@ def test_amplitudes_of_each_lead() -> None:
     assert abs(leads[Lead.V5].st60 or 0) < 30
 
 
+def test_a_wave_lasts_as_long_as_its_own_lead_is_active() -> None:
+    """The QRS of lead I goes on for 40 ms on both sides of the small wave in V1."""
+    time = np.arange(5000) / 500
+    wide, narrow = np.zeros_like(time), np.zeros_like(time)
+    for at in np.arange(0.6, 9.6, 0.8):
+        wide += 900 * bump(time, at, 0.05)
+        narrow -= 400 * bump(time, at, 0.02)
+    leads = analyse(recording(np.array([wide, narrow]), (Lead.I, Lead.V1))).leads
+    assert leads[1].q == pytest.approx(-400, rel=0.05)
+    assert leads[1].q_ms == pytest.approx(36, abs=6)
+    assert leads[0].r1_ms == pytest.approx(94, abs=10)
+
+
 def test_corrected_qt_is_the_same_at_60_a_minute_and_ordered_above() -> None:
     assert set(corrected_qt(400.0, 1000.0).values()) == {400.0}
     fast = corrected_qt(350.0, 600.0)
