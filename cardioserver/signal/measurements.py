@@ -241,8 +241,8 @@ def _at(line: Signal, place: int) -> float | None:
 
 def _qrs_waves(line: Signal, rate: float) -> dict[str, float | None]:
     """Q, R, S, R' and S' between onset and offset; each lasts from one crossing of the level to the next."""
-    first, last = _active(line, rate)
-    edges = first + np.flatnonzero(np.diff(np.sign(line[first:last]), prepend=0, append=0))
+    begin, end = _active(line, rate)
+    edges = begin + np.flatnonzero(np.diff(np.sign(line[begin:end]), prepend=0, append=0))
     waves: list[tuple[float, float, int]] = []
     for start, stop in itertools.pairwise(edges.tolist()):
         peak = start + int(np.abs(line[start:stop]).argmax())
