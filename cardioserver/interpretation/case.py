@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.recording import SignalFormat
+from cardioserver.interpretation.norms import ADULT_FROM
 from cardioserver.interpretation.person import Person
 from cardioserver.signal.analysis import Analysis
+from cardioserver.signal.beats import BeatClass
 from cardioserver.signal.measurements import LeadMeasurements, Measurements
-
-ADULT_FROM = 16.0
-"""Years; below, limits depend on age (P. Rijnbeek et al., Eur. Heart J. 22:702, 2001)."""
+from cardioserver.signal.quality import Grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,15 @@ class Case:
         """Whether adult limits apply; a person of unknown age is taken for an adult."""
         return self.person.age is None or self.person.age >= ADULT_FROM
 
+    @property
+    def dominant(self) -> BeatClass | None:
+        """The class of the beats that were measured; ``None`` without beats."""
+        beats = self.analysis.beats
+        first = int(beats.dominant.argmax()) if len(beats.samples) else None
+        return None if first is None else beats.classes[first]
+
     def lead(self, lead: Lead) -> LeadMeasurements | None:
-        """What was measured in one lead."""
+        """What was measured in one lead; ``None`` if it was not recorded or cannot be read."""
+        if any(each.lead is lead and each.grade is Grade.POOR for each in self.analysis.quality.leads):
+            return None
         return next((each for each in self.analysis.leads if each.lead is lead), None)

@@ -254,6 +254,8 @@ def _qrs_waves(line: Signal, rate: float) -> dict[str, float | None]:
             width += last[1]
             height, peak = max((height, peak), (last[0], last[2]), key=lambda top: abs(top[0]))
         waves.append((height, width, peak))
+    if len(waves) > 1 and waves[-1][2] >= len(line) - 1 - LEAST_S * rate:
+        waves.pop()  # still growing at the offset: the ST segment begins
     values: dict[str, float | None] = {}
     if not waves:
         return values

@@ -93,6 +93,18 @@ def test_a_wave_lasts_as_long_as_its_own_lead_is_active() -> None:
     assert leads[0].r1_ms == pytest.approx(94, abs=10)
 
 
+def test_a_raised_st_segment_is_no_wave_of_the_qrs() -> None:
+    time = np.arange(5000) / 500
+    line = np.zeros_like(time)
+    for at in np.arange(0.6, 9.6, 0.8):
+        line += 300 * bump(time, at - 0.03, 0.02) - 1200 * bump(time, at + 0.01, 0.03)
+        line += 250 * np.clip((time - at - 0.03) / 0.04, 0, 1) * bump(time, at + 0.2, 0.25)
+    lead = analyse(recording(line[None], (Lead.V2,))).leads[0]
+    assert lead.j is not None
+    assert lead.j > 50
+    assert (lead.r2, lead.s2) == (None, None)
+
+
 def test_corrected_qt_is_the_same_at_60_a_minute_and_ordered_above() -> None:
     assert set(corrected_qt(400.0, 1000.0).values()) == {400.0}
     fast = corrected_qt(350.0, 600.0)

@@ -1,0 +1,70 @@
+"""Sizes of a QRS complex and what follows it, zero where there is no such wave; µV and ms."""
+
+from __future__ import annotations
+
+from cardioserver.signal.measurements import LeadMeasurements
+
+SMALL_UV = 500.0  # waves below are written in small letters: qRs
+
+
+def r_height(lead: LeadMeasurements | None) -> float:
+    """The highest R wave."""
+    return max(_size(lead, "r1"), _size(lead, "r2"))
+
+
+def s_depth(lead: LeadMeasurements | None) -> float:
+    """The deepest S wave, positive; the whole complex if there is no R wave."""
+    if lead is None:
+        return 0.0
+    return max(-_size(lead, "s1"), -_size(lead, "s2"), -_size(lead, "q") if lead.r1 is None else 0.0)
+
+
+def q_depth(lead: LeadMeasurements | None) -> float:
+    """The Q wave, positive; a QS complex counts."""
+    return -_size(lead, "q")
+
+
+def q_ms(lead: LeadMeasurements | None) -> float:
+    """Duration of the Q wave; a QS complex counts."""
+    return _size(lead, "q_ms")
+
+
+def is_qs(lead: LeadMeasurements | None) -> bool:
+    """Whether the complex is negative as a whole."""
+    return lead is not None and lead.q is not None and lead.r1 is None
+
+
+def net_qrs(lead: LeadMeasurements | None) -> float:
+    """Highest R less the deepest negative wave."""
+    return r_height(lead) - max(s_depth(lead), q_depth(lead))
+
+
+def peak_to_peak(lead: LeadMeasurements | None) -> float:
+    """From the deepest to the highest point of the QRS."""
+    return r_height(lead) + max(s_depth(lead), q_depth(lead))
+
+
+def shape(lead: LeadMeasurements | None) -> str:
+    """The complex in letters: ``qRs``, ``rSR'``, ``QS``."""
+    if lead is None:
+        return ""
+    if is_qs(lead):
+        return "QS"
+    letters = (("q", "q", ""), ("r1", "r", ""), ("s1", "s", ""), ("r2", "r", "'"), ("s2", "s", "'"))
+    text = ""
+    for name, letter, prime in letters:
+        size = abs(_size(lead, name))
+        if size:
+            text += (letter.upper() if size >= SMALL_UV else letter) + prime
+    return text
+
+
+def t_height(lead: LeadMeasurements | None) -> float:
+    """The T wave's larger deflection, with its sign."""
+    up, down = _size(lead, "t_max"), _size(lead, "t_min")
+    return up if up >= -down else down
+
+
+def _size(lead: LeadMeasurements | None, name: str) -> float:
+    value = None if lead is None else getattr(lead, name)
+    return 0.0 if value is None else float(value)
