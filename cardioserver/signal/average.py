@@ -11,13 +11,16 @@ from scipy.interpolate import CubicSpline
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
-KNOT_S = 0.07  # before the steepest place of a QRS: the PR segment
-KNOT_WIDTH_S = 0.02
+SLOPES_S = (0.24, 0.30)  # of the record about a beat's fiducial point in which its QRS lies
 ALIGN_S = 0.012
 ALIGN_WINDOW_S = 0.06
-BEFORE_S = 0.45
-AFTER_S = 0.70
+SHAPE_S = 0.08
+ALIKE = 0.8  # correlation of the slopes of two QRS complexes of one shape
+KNOT_WIDTH_S = 0.012
+BEFORE_S = 0.50
+AFTER_S = 0.85
 MOST_BEATS = 60  # more of them add nothing
+TRIMMED = 0.25  # share of the beats that is left out at each end of each sample's values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +31,10 @@ class AverageBeat:
     ----------
     samples
         µV, shape ``(leads, width)``, against the PR segment.
+    rate
+        Sampling rate of *samples*, Hz; that of the record divided by a whole number.
     origin
         Index within *samples* of the beats' fiducial point.
-    beats
-        Fiducial samples in the record of the beats that were averaged, aligned with each other.
     noise
         Standard error of *samples* for each lead, µV.
     windows
@@ -39,24 +42,99 @@ class AverageBeat:
     """
 
     samples: Signal
+    rate: float
     origin: int
-    beats: Index
     noise: Signal
     windows: Signal
 
 
-def level(samples: Signal, rate: float, beats: Index) -> Signal:
-    """*samples* with each PR segment at zero and a cubic spline through them taken away.
+def average_slopes(samples: Signal, rate: float, beats: Index) -> tuple[Signal, Index]:
+    """The mean slopes of like beats, and the beats shifted so that their QRS complexes fit each other.
+
+    Slopes know no baseline; so they show the QRS before the level of its PR segment is known.
+
+    Parameters
+    ----------
+    samples
+        µV, shape ``(leads, samples)``.
+    beats
+        Fiducial samples of like beats, at least one.
+
+    Returns
+    -------
+    slopes, aligned
+        Shape ``(leads, width)``, µV a sample, the fiducial point ``SLOPES_S[0]`` after the start; and the
+        beats in the order given.
+    """
+    slack = max(1, round(ALIGN_S * rate))
+    before, after = round(SLOPES_S[0] * rate), round(SLOPES_S[1] * rate)
+    offsets = np.arange(-before - slack, after + slack)
+    where = np.clip(beats[:, None] + offsets, 0, samples.shape[1] - 1)
+    slopes = np.gradient(samples[:, where], axis=2)
+    best = np.full(len(beats), slack)
+    if len(beats) > 1:
+        half = round(ALIGN_WINDOW_S * rate)
+        core = slopes[:, :, before - half : before + half + 1 + 2 * slack]
+        shifted = np.lib.stride_tricks.sliding_window_view(core, 2 * half + 1, axis=2)
+        for _ in range(2):
+            model = np.median(shifted[:, np.arange(len(beats)), best], axis=1)
+            best = np.tensordot(shifted, model, axes=([0, 3], [0, 1])).argmax(axis=1)
+        best += slack - round(float(np.median(best)))
+        best = np.clip(best, 0, 2 * slack)
+    width = before + after
+    chosen = np.arange(0, len(beats), -(-len(beats) // MOST_BEATS))
+    columns = best[chosen, None] + np.arange(width)
+    return middle(slopes[:, chosen[:, None], columns]), beats + best - slack
+
+
+def alike(samples: Signal, rate: float, beats: Index) -> Index:
+    """A number for each of *beats*, the same for those whose QRS complexes look alike."""
+    slack, half = max(1, round(ALIGN_S * rate)), round(SHAPE_S * rate)
+    offsets = np.arange(-half - slack, half + slack + 1)
+    slopes = np.gradient(samples[:, np.clip(beats[:, None] + offsets, 0, samples.shape[1] - 1)], axis=2)
+    shifted = np.lib.stride_tricks.sliding_window_view(slopes, 2 * half + 1, axis=2)
+    size = np.sqrt(np.einsum("lbst,lbst->bs", shifted, shifted)) + 1e-9
+    shapes = np.full(len(beats), -1, dtype=np.intp)
+    for shape in range(len(beats)):
+        left = np.flatnonzero(shapes < 0)
+        if not len(left):
+            break
+        model = shifted[:, left[0], slack]
+        score = np.tensordot(shifted[:, left], model, axes=([0, 3], [0, 1])) / size[left]
+        like = score.max(axis=1) >= ALIKE * size[left[0], slack]
+        like[0] = True
+        shapes[left[like]] = shape
+    return shapes
+
+
+def middle(windows: Signal) -> Signal:
+    """Interquartile mean over the second axis: as robust as the median where it matters, less noisy."""
+    count = windows.shape[1]
+    if count < 3:
+        mean: Signal = windows.mean(axis=1)
+        return mean
+    cut = max(1, int(count * TRIMMED))
+    inner: Signal = np.sort(windows, axis=1)[:, cut : count - cut].mean(axis=1)
+    return inner
+
+
+def level(samples: Signal, rate: float, onsets: Index) -> Signal:
+    """*samples* with the PR segment of each beat at zero and a cubic spline through them taken away.
 
     C. Meyer and H. Keiser, "Electrocardiogram baseline noise estimation and removal using cubic splines",
     Comput. Biomed. Res. 10:459, 1977.
+
+    Parameters
+    ----------
+    onsets
+        Samples at which the QRS complexes begin, ascending.
     """
-    half = max(1, round(KNOT_WIDTH_S * rate / 2))
-    knots = beats - round(KNOT_S * rate)
-    knots = knots[(knots >= half) & (knots < samples.shape[1] - half)]
+    width = max(2, round(KNOT_WIDTH_S * rate))
+    knots = onsets[(onsets >= width) & (onsets < samples.shape[1])]
+    knots = knots[np.diff(knots, prepend=-(10**9)) > width]
     if not len(knots):
         return samples - np.median(samples, axis=1, keepdims=True)
-    values = samples[:, knots[:, None] + np.arange(-half, half + 1)].mean(axis=2)
+    values = samples[:, knots[:, None] + np.arange(-width, 0)].mean(axis=2)
     if len(knots) < 3:
         flat: Signal = samples - values.mean(axis=1, keepdims=True)
         return flat
@@ -69,44 +147,26 @@ def level(samples: Signal, rate: float, beats: Index) -> Signal:
     return leveled
 
 
-def average_beat(leveled: Signal, rate: float, beats: Index, interval: float) -> AverageBeat | None:
-    """The median of *beats*, aligned by their QRS.
+def average_beat(leveled: Signal, rate: float, beats: Index, reach: tuple[float, float]) -> AverageBeat:
+    """The interquartile mean of *beats*, as they are.
 
     Parameters
     ----------
     leveled
         µV, shape ``(leads, samples)``; see :func:`level`.
     beats
-        Fiducial samples of like beats.
-    interval
-        Usual RR interval in s; the beat reaches no further than the next one's P wave.
+        Fiducial samples of like beats, aligned, at least one. If any of them lie far enough from the ends
+        of the record the others are left out.
+    reach
+        How far the beat may reach before and after its fiducial point, s.
     """
     count = leveled.shape[1]
-    before = round(min(BEFORE_S, 0.6 * interval) * rate)
-    after = round(min(AFTER_S, 0.85 * interval) * rate)
-    slack = max(1, round(ALIGN_S * rate))
-    inside = beats[(beats >= before + slack) & (beats < count - after - slack)]
-    if not len(inside):
-        return None
-    inside = inside[:: -(-len(inside) // MOST_BEATS)]
-    aligned = _align(leveled, rate, inside, slack)
-    windows = leveled[:, aligned[:, None] + np.arange(-before, after)]
-    middle = np.median(windows, axis=1)
-    spread = np.median(np.abs(windows - middle[:, None]), axis=(1, 2)) * 1.4826
-    return AverageBeat(middle, before, aligned, spread * 1.25 / np.sqrt(len(aligned)), windows)
-
-
-def _align(leveled: Signal, rate: float, beats: Index, slack: int) -> Index:
-    """Shift each beat to where its QRS fits the mean QRS best."""
-    if len(beats) < 2:
-        return beats
-    half = round(ALIGN_WINDOW_S * rate)
-    offsets = np.arange(-half - slack, half + slack + 1)
-    wide = np.gradient(leveled[:, beats[:, None] + offsets], axis=2)
-    shifted = np.lib.stride_tricks.sliding_window_view(wide, 2 * half + 1, axis=2)
-    best = np.full(len(beats), slack)
-    for _ in range(2):
-        model = np.median(shifted[:, np.arange(len(beats)), best], axis=1)
-        best = np.tensordot(shifted, model, axes=([0, 3], [0, 1])).argmax(axis=1)
-    aligned: Index = beats + best - round(float(np.median(best)))
-    return aligned
+    before = max(2, round(min(BEFORE_S, reach[0]) * rate))
+    after = max(2, round(min(AFTER_S, reach[1]) * rate))
+    inside = beats[(beats >= before) & (beats < count - after)]
+    chosen = inside if len(inside) else beats
+    chosen = chosen[:: -(-len(chosen) // MOST_BEATS)]
+    windows = leveled[:, np.clip(chosen[:, None] + np.arange(-before, after), 0, count - 1)]
+    mean = middle(windows)
+    spread = np.median(np.abs(windows - mean[:, None]), axis=(1, 2)) * 1.4826
+    return AverageBeat(mean, rate, before, spread * 1.1 / np.sqrt(len(chosen)), windows)

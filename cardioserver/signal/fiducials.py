@@ -7,23 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cardioserver.signal.average import AverageBeat, average_beat, level
+from cardioserver.signal.average import SLOPES_S, AverageBeat, alike, average_beat, average_slopes, level
 from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.delineation import Marks, delineate
 from cardioserver.signal.mains import mains_sizes, remove_mains
 from cardioserver.signal.pacing import TO_QRS_S, without_spikes
+from cardioserver.signal.qrsbounds import qrs_bounds
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 NAMES = ("p_on", "p_peak", "p_off", "qrs_on", "r_peak", "qrs_off", "t_on", "t_peak", "t_off")
 NONE = -1
 CHUNK_S = 60.0  # the representative beat follows changes of shape and rate that are slower than this
 LONG_S = 90.0
+WORK_HZ = 480.0  # faster records are thinned to about this rate
 DEFAULT_INTERVAL_S = 0.8
 SHORT_RR = 0.2  # quantile of RR that bounds the search: in an irregular rhythm many beats come early
 SHORTEST_INTERVAL_S = 0.4
-SAME_S = 0.02
+BEFORE_SHARE, AFTER_SHARE = 0.6, 0.85  # of the interval to the neighbouring beat that belongs to a beat
+SPIKE_TO_QRS_S = 0.01  # a QRS begins so long after the spike that causes it
 LEAST_MAINS_UV = 1.6
 MAINS_HZ = (50.0, 60.0)
 
@@ -37,7 +41,7 @@ class Fiducials:
     samples
         Sample numbers, shape ``(beats, 9)`` in the order of :data:`NAMES`; -1 where there is no such wave.
     average
-        The representative beat of the dominant class (of the longest chunk of a long record), if any.
+        The representative beat of the dominant class (of the fullest chunk of a long record), if any.
     marks
         Its waves.
     """
@@ -55,7 +59,7 @@ class Fiducials:
 def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
     """Delineate every beat of a record of any length.
 
-    Like beats are delineated together by their representative beat, others one by one.
+    Like beats are delineated together by their representative beat.
 
     Parameters
     ----------
@@ -66,12 +70,11 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
     beats
         From :func:`~cardioserver.signal.beats.find_beats`.
     """
-    count = len(beats.samples)
-    found = np.full((count, len(NAMES)), NONE, dtype=np.intp)
+    found = np.full((len(beats.samples), len(NAMES)), NONE, dtype=np.intp)
     dominant = beats.dominant
     length = samples.shape[1]
     chunks = 1 if length <= LONG_S * rate else int(length / (CHUNK_S * rate))
-    best: tuple[AverageBeat, Marks] | None = None
+    best: tuple[int, AverageBeat, Marks] | None = None
     for chunk in range(chunks):
         begin, end = length * chunk // chunks, length * (chunk + 1) // chunks
         mine = np.flatnonzero((beats.samples >= begin) & (beats.samples < end))
@@ -81,15 +84,22 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
         spikes = beats.spikes[(beats.spikes >= start) & (beats.spikes < stop)] - start
         piece = without_spikes(samples[:, start:stop], rate, spikes)
         piece = _without_mains(piece, rate, len(mine))
-        local = beats.samples[mine] - start
-        leveled = level(piece, rate, local)
-        chunk_beats = _ChunkBeats(local, dominant[mine], [beats.classes[each] for each in mine], spikes)
-        rows, usual = _chunk(leveled, rate, chunk_beats)
-        found[mine] = np.where(rows == NONE, NONE, rows + start)
-        if usual and (best is None or len(usual[0].beats) > len(best[0].beats)):
-            best = usual
+        step = max(1, int(rate / WORK_HZ))
+        stretch = _Stretch(
+            _thin(piece, step),
+            rate / step,
+            (beats.samples[mine] - start) // step,
+            spikes // step,
+            dominant[mine],
+            [beats.classes[each] for each in mine],
+        )
+        rows, usual = _delineate_stretch(stretch)
+        found[mine] = np.where(rows == NONE, NONE, rows * step + step // 2 + start)
+        count = int(dominant[mine].sum())
+        if usual and (best is None or count > best[0]):
+            best = (count, *usual)
     found[(found < 0) | (found >= length)] = NONE
-    return Fiducials(found, best[0] if best else None, best[1] if best else None)
+    return Fiducials(found, best[1] if best else None, best[2] if best else None)
 
 
 def _without_mains(samples: Signal, rate: float, beats: int) -> Signal:
@@ -100,50 +110,91 @@ def _without_mains(samples: Signal, rate: float, beats: int) -> Signal:
     return remove_mains(samples, rate, MAINS_HZ[int(sizes.argmax())])
 
 
-@dataclass(frozen=True, slots=True)
-class _ChunkBeats:
-    """The beats of a stretch of the record, in samples of it."""
+def _thin(samples: Signal, step: int) -> Signal:
+    if step == 1:
+        return samples
+    count = samples.shape[1] // step
+    thin: Signal = samples[:, : count * step].reshape(len(samples), count, step).mean(axis=2)
+    return thin
 
-    samples: Index
-    dominant: npt.NDArray[np.bool_]
-    classes: list[BeatClass]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretch:
+    """A stretch of the record and its beats."""
+
+    samples: Signal
+    rate: float
+    beats: Index
     spikes: Index
+    dominant: Mask
+    classes: list[BeatClass]
 
 
-def _chunk(
-    leveled: Signal, rate: float, beats: _ChunkBeats
-) -> tuple[Index, tuple[AverageBeat, Marks] | None]:
-    """Marks of the beats of one chunk; its representative beat and that one's marks."""
-    rows = np.full((len(beats.samples), len(NAMES)), NONE, dtype=np.intp)
-    intervals = np.diff(beats.samples) / rate
+def _delineate_stretch(stretch: _Stretch) -> tuple[Index, tuple[AverageBeat, Marks] | None]:
+    """Marks of the beats of a stretch; its representative beat and that one's marks."""
+    rate, beats = stretch.rate, stretch.beats
+    rows = np.full((len(beats), len(NAMES)), NONE, dtype=np.intp)
+    intervals = np.diff(beats) / rate
     usual = float(np.median(intervals)) if len(intervals) else DEFAULT_INTERVAL_S
     short = float(np.quantile(intervals, SHORT_RR)) if len(intervals) else usual
-    average = average_beat(leveled, rate, beats.samples[beats.dominant], short)
-    marks = None
-    if average:
-        marks = delineate(average, rate, (usual, short), _spike(average.beats, beats.spikes, rate))
-    for number, (at, kind) in enumerate(zip(beats.samples, beats.classes, strict=True)):
-        own, moved = marks, 0
-        if average is not None and beats.dominant[number]:
-            nearest = average.beats[np.abs(average.beats - at).argmin()]
-            moved = int(nearest - at) if abs(nearest - at) < SAME_S * rate else 0
-        elif kind is BeatClass.VENTRICULAR or marks is None:
-            after = intervals[number] if number < len(intervals) else usual
-            reach = max(SHORTEST_INTERVAL_S, min(after, usual))
-            single = average_beat(leveled, rate, beats.samples[number : number + 1], reach)
-            own = delineate(single, rate, (reach, reach)) if single else None
-        if own is not None:
-            rows[number] = _placed(own, int(at) + moved, kind)
-    return rows, (average, marks) if average is not None and marks is not None else None
+    before = np.concatenate([[usual], intervals])
+    after = np.concatenate([intervals, [usual]])
+    aligned = beats.copy()
+    onsets = beats.copy()
+    groups = _groups(stretch)
+    bounds = []
+    origin = round(SLOPES_S[0] * rate)
+    for members in groups:
+        slopes, aligned[members] = average_slopes(stretch.samples, rate, beats[members])
+        on, off = qrs_bounds(slopes, rate, origin)
+        spike = _spike(aligned[members], stretch.spikes, rate)
+        if spike is not None:
+            on = max(on, origin + spike + SPIKE_TO_QRS_S * rate)
+        bounds.append((on - origin, off - origin))
+        onsets[members] = aligned[members] + round(bounds[-1][0])
+    leveled = level(stretch.samples, rate, np.sort(onsets))
+    representative = None
+    with_p = True
+    for number, (members, qrs) in enumerate(zip(groups, bounds, strict=True)):
+        first = number == 0 and bool(stretch.dominant[members].any())
+        ventricular = stretch.classes[members[0]] is BeatClass.VENTRICULAR
+        next_beat = short if first else _limit(after[members], usual if ventricular else short)
+        limits = (usual, short) if first else (next_beat, next_beat)
+        ahead = usual if first else _limit(before[members], usual)
+        reach = (BEFORE_SHARE * (short if first else ahead), AFTER_SHARE * next_beat)
+        beat = average_beat(leveled, rate, aligned[members], reach)
+        marks = delineate(beat, qrs, limits, ahead, with_p=with_p and not ventricular)
+        if first:
+            representative = (beat, marks)
+            with_p = marks.p_on is not None
+        for member in members:
+            rows[member] = _placed(marks, int(aligned[member]), len(leveled[0]))
+    return rows, representative
 
 
-def _placed(marks: Marks, at: int, kind: BeatClass) -> list[int]:
-    """Sample numbers of the marks of a beat at *at*; a ventricular beat has no P wave of its own."""
+def _groups(stretch: _Stretch) -> list[Index]:
+    """Beats that are delineated together: the dominant ones first, then those of other classes and shapes."""
+    groups = [np.flatnonzero(stretch.dominant)] if stretch.dominant.any() else []
+    for kind in BeatClass:
+        same = np.array([each is kind for each in stretch.classes]) & ~stretch.dominant
+        members = np.flatnonzero(same)
+        if len(members):
+            shapes = alike(stretch.samples, stretch.rate, stretch.beats[members])
+            groups += [members[shapes == shape] for shape in range(shapes.max() + 1)]
+    return groups
+
+
+def _limit(intervals: Signal, usual: float) -> float:
+    return max(SHORTEST_INTERVAL_S, min(float(np.median(intervals)), usual))
+
+
+def _placed(marks: Marks, at: int, length: int) -> list[int]:
+    """Sample numbers of the marks of a beat at *at*."""
     placed = []
     for name in NAMES:
         offset = getattr(marks, name)
-        absent = offset is None or (kind is BeatClass.VENTRICULAR and name.startswith("p_"))
-        placed.append(NONE if absent else max(round(at + offset), NONE))
+        place = NONE if offset is None else round(at + offset)
+        placed.append(place if 0 <= place < length else NONE)
     return placed
 
 

@@ -1,0 +1,178 @@
+"""Onset, peak and offset of the P wave in a representative beat.
+
+A P wave is what all beats have in common before the QRS (in fibrillation they have nothing in common there),
+what rises above its surroundings faster than the end of a T or U wave, and what is alone between T wave and
+QRS (flutter waves are not). Its ends are where each lead's flank has lost a given share of its steepest slope
+(P. Laguna, R. Jané, P. Caminal, "Automatic detection of wave boundaries in multilead ECG signals", Comput.
+Biomed. Res. 27:45, 1994; J. P. Martínez et al., "A wavelet-based ECG delineator", IEEE Trans. Biomed. Eng.
+51:570, 2004).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import find_peaks
+
+from cardioserver.signal.average import AverageBeat
+
+Signal = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+SMOOTH_S = 0.03
+LONGEST_PR_S = 0.42
+SHORTEST_S = 0.08  # between T wave and QRS; less leaves no room for a P wave
+GUARD_S = 0.012  # smoothing carries the QRS so far ahead
+HALF_S = 0.06  # half a P wave: a flank and some of the level beside it
+WIDE_HALF_S = 0.075
+EDGE_S = 0.016
+LEAST_UV = 8.0
+LIKENESS = 0.55  # mean correlation of one beat's P wave with that of the others
+ALONE = 0.65  # another wave of this size, of the P wave, means flutter or noise
+ALONE_S = 0.1
+NARROW = 0.35  # smoothing leaves less of a pacemaker spike
+BLOCK_S = 0.012
+NEAR_S = 0.03
+LEAST_LEAD = 0.5
+REACH_S, LONGEST_FLANK_S = 0.09, 0.12
+PEAK_TO_QRS_S = 0.04
+ONSET_SHARE, OFFSET_SHARE = 0.45, 0.6
+ONSET_QUANTILE, OFFSET_QUANTILE = 0.35, 0.65
+PHASE_S = 0.075  # from one phase of a biphasic wave to the next
+OTHER_PHASE = 0.4  # size of another phase that counts, of the largest
+OVER_NOISE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class PWave:
+    """Indices into the representative beat."""
+
+    on: float
+    peak: float
+    off: float
+
+
+def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | None) -> PWave | None:
+    """The P wave of *beat*, or ``None`` if there is none.
+
+    Parameters
+    ----------
+    interval
+        Usual time from the beat before, s.
+    qrs_on, t_off
+        Indices into the beat.
+    """
+    rate = beat.rate
+    end = round(qrs_on)
+    start = max(round(end - LONGEST_PR_S * rate), 1)
+    if t_off is not None:
+        start = max(start, round(t_off - (interval - 0.02) * rate))
+    if end - start < SHORTEST_S * rate:
+        return None
+    end -= round(GUARD_S * rate)
+    smooth = _smooth(beat.samples[:, :end], rate)
+    weights = _weights(beat)
+    wave = _above_line(smooth[:, start:], max(1, round(EDGE_S * rate)))
+    height = _height(smooth, wave, start, weights, rate)
+    tops = find_peaks(height[: len(height) + round((GUARD_S - PEAK_TO_QRS_S) * rate)])[0]
+    if not len(tops):
+        return None
+    top = int(tops[height[tops].argmax()])
+    beside = np.abs(np.arange(len(height)) - top) > ALONE_S * rate
+    if height[top] < LEAST_UV or (height[beside] > ALONE * height[top]).any():
+        return None
+    near = slice(max(top - round(NEAR_S * rate), 0), top + round(NEAR_S * rate) + 1)
+    raw = _above_line(beat.samples[:, start:end], max(1, round(EDGE_S * rate)))
+    if np.abs(wave[:, near]).max(axis=1).mean() < NARROW * np.abs(raw[:, near]).max(axis=1).mean():
+        return None
+    middle = start + top
+    half = round(WIDE_HALF_S * rate)
+    if _likeness(beat.windows[:, :, max(middle - half, 0) : min(middle + half, end)], weights, rate) < LIKENESS:
+        return None
+    peaks = near.start + np.abs(wave[:, near]).argmax(axis=1)
+    at_peaks = np.take_along_axis(wave, peaks[:, None], axis=1)[:, 0]
+    big = np.abs(at_peaks) * weights
+    chosen = np.flatnonzero(big >= LEAST_LEAD * np.median(big))
+    slope = np.gradient(smooth, axis=1)
+    reach, longest = round(REACH_S * rate), round(LONGEST_FLANK_S * rate)
+    onsets, offsets = [], []
+    for lead in chosen:
+        least = OVER_NOISE * float(beat.noise[lead])
+        first = _last_phase(wave[lead, peaks[lead] :: -1], least, rate)
+        last = _last_phase(wave[lead, peaks[lead] :], least, rate)
+        sign = np.sign(at_peaks[lead])
+        before, after = start + int(peaks[lead]) - first, start + int(peaks[lead]) + last
+        rising = slope[lead, max(before - longest, start - 1) + 1 : before + 1][::-1] * (-sign if first else sign)
+        falling = slope[lead, after : after + longest] * (sign if last else -sign)
+        onsets.append(before - _flank(rising, reach, ONSET_SHARE))
+        offsets.append(after + _flank(falling, reach, OFFSET_SHARE))
+    on = float(np.quantile(onsets, ONSET_QUANTILE))
+    off = min(float(np.quantile(offsets, OFFSET_QUANTILE)), qrs_on)
+    return PWave(on, start + float(np.median(peaks[chosen])), off)
+
+
+def _weights(beat: AverageBeat) -> Signal:
+    """1 for leads with no more than the usual noise, less for others."""
+    usual = max(float(np.median(beat.noise)), 1e-3)
+    weights: Signal = usual / np.maximum(beat.noise, usual)
+    return weights
+
+
+def _height(smooth: Signal, wave: Signal, start: int, weights: Signal, rate: float) -> Signal:
+    """How high and sharp the leads together rise above their surroundings, µV, from *start* on."""
+    places = np.arange(start, smooth.shape[1])
+    half = round(HALF_S * rate)
+    before = smooth[:, np.maximum(places - half, 0)]
+    after = smooth[:, np.minimum(places + half, smooth.shape[1] - 1)]
+    sharp = smooth[:, start:] - (before + after) / 2
+    height: Signal = np.sqrt((np.maximum(wave * sharp, 0) * weights[:, None] ** 2).mean(axis=0))
+    return height
+
+
+def _likeness(windows: Signal, weights: Signal, rate: float) -> float:
+    """Mean correlation of the single beats with the mean of the others; 1 for a single beat."""
+    beats = windows.shape[1]
+    if beats < 2:
+        return 1.0
+    block = max(1, round(BLOCK_S * rate))
+    count = windows.shape[2] // block
+    parts = windows[:, :, : count * block].reshape(len(windows), beats, count, block).mean(axis=3)
+    parts = _above_line(parts, max(1, count // 8)) * weights[:, None, None]
+    others = (parts.sum(axis=1, keepdims=True) - parts) / (beats - 1)
+    product = (parts * others).sum(axis=(0, 2))
+    size = np.sqrt((parts**2).sum(axis=(0, 2)) * (others**2).sum(axis=(0, 2)))
+    return float((product / np.maximum(size, 1e-9)).mean())
+
+
+def _last_phase(line: Signal, least: float, rate: float) -> int:
+    """Samples from the peak, where *line* starts, to a phase of the other sign; 0 if there is none."""
+    ahead = line[: round(PHASE_S * rate)] * -np.sign(line[0])
+    place = int(ahead.argmax())
+    counts = ahead[place] > max(OTHER_PHASE * abs(float(line[0])), least)
+    return place if counts and place < len(ahead) - 1 else 0
+
+
+def _flank(speed: Signal, reach: int, share: float) -> int:
+    """Samples from the peak after which the flank has lost all but *share* of its steepest slope."""
+    steepest = int(speed[:reach].argmax())
+    flat = np.flatnonzero(speed[steepest:] < share * speed[steepest])
+    return steepest + (int(flat[0]) if len(flat) else len(speed) - steepest - 1)
+
+
+def _smooth(samples: Signal, rate: float) -> Signal:
+    size = max(1, 2 * round(SMOOTH_S * rate / 2 - 0.5) + 1)
+    for _ in range(2):
+        samples = uniform_filter1d(samples, size, axis=1, mode="nearest")
+    return samples
+
+
+def _above_line(samples: Signal, edge: int) -> Signal:
+    """*samples* against the straight line between the beginning and the end of their last axis."""
+    share = np.linspace(0, 1, samples.shape[-1])
+    first = samples[..., :edge].mean(axis=-1, keepdims=True)
+    last = samples[..., -edge:].mean(axis=-1, keepdims=True)
+    above: Signal = samples - first * (1 - share) - last * share
+    return above

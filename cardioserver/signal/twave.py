@@ -1,0 +1,146 @@
+"""Onset, peak and offset of the T wave in a representative beat.
+
+In each lead the end is the mean of three: the corner between the last flank and what follows, that is the place
+farthest from the chord that joins the steepest place of the flank with the level before the next P wave (near
+to Q. Zhang et al., "An algorithm for robust and efficient location of T-wave ends in electrocardiograms", IEEE
+Trans. Biomed. Eng. 53:2544, 2006); where the tangent to the steepest place meets the level (E. Lepeschkin,
+B. Surawicz, "The measurement of the Q-T interval of the electrocardiogram", Circulation 6:378, 1952); and where
+the flank has lost all but a share of its steepest slope (P. Laguna et al., 1994, see
+:mod:`~cardioserver.signal.pwave`). Their errors differ, so their mean errs less. A T wave that swings through the baseline has a
+second phase, and its end is that of the second; a U wave swings nowhere and stays out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import find_peaks
+
+from cardioserver.signal.average import AverageBeat
+
+Signal = npt.NDArray[np.float64]
+
+SMOOTH_S = 0.026
+LATEST_S = (0.12, 0.42)  # after the fiducial point: constant and times the root of the RR interval
+NEXT_P_S = 0.20  # before the next fiducial point nothing of this beat is left
+NEXT_BEAT_S = 0.15
+AFTER_QRS_S = 0.05
+SHORTEST_S = 0.08
+LEVEL_S = 0.03
+NEAR_S = 0.06  # the peaks of the leads lie so near to the common one
+FLANK_S = 0.15
+TAIL_S = 0.30  # the corner lies so near to the peak
+PHASE_S = 0.16  # from one phase of a biphasic wave to the next
+FLAT = 0.2  # of the steepest slope of a flank
+TANGENT_MARGIN_S = 0.012  # a tangent meets the level before the wave has quite ended
+SECOND_PHASE = 0.3  # size of a second phase that counts, of the first
+OVER_NOISE = 3.0
+RETURNED = 0.5  # a second phase is over when so much of it has gone
+LEAST_LEAD = 0.3  # of the usual size; smaller leads have no say
+ONSET_QUANTILE, OFFSET_QUANTILE = 0.25, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class TWave:
+    """Indices into the representative beat."""
+
+    on: float
+    peak: float
+    off: float
+
+
+def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, float]) -> TWave | None:
+    """The T wave of *beat*, or ``None`` if there is nothing like it.
+
+    Parameters
+    ----------
+    intervals
+        Usual and short time to the next beat, s; T is looked for no later than the short one allows.
+    qrs
+        Onset and offset of the QRS, indices into the beat.
+    """
+    rate = beat.rate
+    smooth = _smooth(beat.samples, rate)
+    width = smooth.shape[1]
+    latest = min(LATEST_S[0] + LATEST_S[1] * math.sqrt(intervals[0]), intervals[1] - NEXT_BEAT_S)
+    start = round(qrs[1] + AFTER_QRS_S * rate)
+    end = min(width - 1, round(beat.origin + latest * rate))
+    if end - start < SHORTEST_S * rate:
+        return None
+    level = _baseline(smooth, rate, round(qrs[0]), end)
+    wave = smooth - level
+    height = np.sqrt((wave[:, start:end] ** 2).mean(axis=0))
+    tops, shape = find_peaks(height, prominence=0.1 * height.max())
+    if len(tops):
+        top = start + int(tops[shape["prominences"].argmax()])
+    else:
+        skipped = round(0.03 * rate)
+        top = start + skipped + int(height[skipped:].argmax())
+    far = min(width - 1, round(beat.origin + (intervals[1] - NEXT_P_S) * rate), top + round(TAIL_S * rate))
+    far = max(far, min(width - 1, top + round(0.1 * rate)))
+    low, high = max(top - round(NEAR_S * rate), start), min(top + round(NEAR_S * rate) + 1, end)
+    peaks = low + np.abs(wave[:, low:high]).argmax(axis=1)
+    size = np.abs(np.take_along_axis(wave, peaks[:, None], axis=1)[:, 0])
+    big = np.flatnonzero((size >= LEAST_LEAD * np.median(size)) & (size > 0))
+    if not len(big):
+        return None
+    offsets, onsets = [], []
+    for lead in big:
+        line = wave[lead]
+        last = _last_phase(line, int(peaks[lead]), far, OVER_NOISE * beat.noise[lead], rate)
+        offsets.append(_end(line, last, far, rate))
+        onsets.append(_end(line, int(peaks[lead]), round(qrs[1]), rate))
+    off = float(np.quantile(offsets, OFFSET_QUANTILE))
+    on = max(float(np.quantile(onsets, ONSET_QUANTILE)), qrs[1])
+    return TWave(on, float(np.median(peaks[big])), off)
+
+
+def _smooth(samples: Signal, rate: float) -> Signal:
+    size = max(1, 2 * round(SMOOTH_S * rate / 2 - 0.5) + 1)
+    for _ in range(2):
+        samples = uniform_filter1d(samples, size, axis=1, mode="nearest")
+    return samples
+
+
+def _baseline(smooth: Signal, rate: float, qrs_on: int, end: int) -> Signal:
+    """Halfway between the level before the QRS and that after the T wave, for each lead."""
+    width = round(LEVEL_S * rate)
+    before = smooth[:, max(qrs_on - round(0.02 * rate), 0) : max(qrs_on, 1)].mean(axis=1, keepdims=True)
+    after = smooth[:, max(end - width, 0) : end + 1].mean(axis=1, keepdims=True)
+    level: Signal = (before + after) / 2
+    return level
+
+
+def _last_phase(line: Signal, peak: int, far: int, least: float, rate: float) -> int:
+    """The peak of the last phase of a wave that may swing through the baseline."""
+    sign = np.sign(line[peak])
+    ahead = -sign * line[peak : min(peak + round(PHASE_S * rate), far)]
+    if len(ahead) < 2:
+        return peak
+    second = peak + int(ahead.argmax())
+    over = float(ahead.max())
+    if over <= max(SECOND_PHASE * abs(float(line[peak])), least) or second >= far - round(LEVEL_S * rate):
+        return peak
+    rest = -sign * line[second:far]
+    return second if float(rest.min()) < RETURNED * over else peak
+
+
+def _end(line: Signal, peak: int, far: int, rate: float) -> float:
+    """Where the flank from *peak* towards *far* ends: the mean of three ways to tell."""
+    step = 1 if far > peak else -1
+    course = np.sign(line[peak] - line[far]) * line[np.arange(peak, far + step, step)]
+    falling = -np.gradient(course) if len(course) > 2 else np.zeros(1)
+    steepest = int(falling[: round(FLANK_S * rate)].argmax())
+    speed = float(falling[steepest])
+    if speed <= 0:
+        return float(far)
+    rest = course[steepest:]
+    corner = int((np.linspace(rest[0], rest[-1], len(rest)) - rest).argmax())
+    tangent = min(max(float(rest[0]) / speed, 0.0) + TANGENT_MARGIN_S * rate, len(rest) - 1.0)
+    flat = np.flatnonzero(falling[steepest:] < FLAT * speed)
+    slow = int(flat[0]) if len(flat) else len(rest) - 1
+    return peak + step * (steepest + (corner + tangent + slow) / 3)
