@@ -37,6 +37,6 @@ def analyse(recording: Recording) -> Analysis:
         beats,
         fiducials,
         measure(signal_format.leads, signal_format.rate, beats, fiducials),
-        measure_leads(signal_format.leads, signal_format.rate, fiducials),
+        measure_leads(signal_format.leads, fiducials),
         assess(whole, signal_format.rate, signal_format.leads, beats, fiducials, missing=missing),
     )

@@ -19,7 +19,7 @@ SPIKE_S = 0.01  # a QRS begins so long after the spike that causes it
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Places of a beat's waves in samples of its average, from its fiducial point; ``None`` without a wave."""
+    """Places of a beat's waves in samples of its average from its fiducial point; ``None``: no wave."""
 
     qrs_on: float
     r_peak: float

@@ -156,11 +156,11 @@ def measure(leads: Sequence[Lead], rate: float, beats: Beats, fiducials: Fiducia
     values |= corrected_qt(values["qt"], values.get("rr"))
     beat, marks = fiducials.average, fiducials.marks
     if beat is not None and marks is not None:
-        values |= _axes(leads, beat, marks, rate)
+        values |= _axes(leads, beat, marks)
     return Measurements(**values)
 
 
-def measure_leads(leads: Sequence[Lead], rate: float, fiducials: Fiducials) -> tuple[LeadMeasurements, ...]:
+def measure_leads(leads: Sequence[Lead], fiducials: Fiducials) -> tuple[LeadMeasurements, ...]:
     """What each lead of the representative beat measures; nothing without such a beat.
 
     Parameters are those of :func:`measure`.
@@ -169,7 +169,7 @@ def measure_leads(leads: Sequence[Lead], rate: float, fiducials: Fiducials) -> t
     if beat is None or marks is None:
         return ()
     return tuple(
-        _measure_lead(lead, line, beat, marks, rate) for lead, line in zip(leads, beat.samples, strict=True)
+        _measure_lead(lead, line, beat, marks) for lead, line in zip(leads, beat.samples, strict=True)
     )
 
 
@@ -213,9 +213,9 @@ def _interval(
     return float(np.median(stop[known] - start[known])) * 1000 / rate if known.any() else None
 
 
-def _measure_lead(lead: Lead, line: Signal, beat: AverageBeat, marks: Marks, rate: float) -> LeadMeasurements:
+def _measure_lead(lead: Lead, line: Signal, beat: AverageBeat, marks: Marks) -> LeadMeasurements:
     values: dict[str, float | None] = {}
-    origin = beat.origin
+    origin, rate = beat.origin, beat.rate
     on, off = round(origin + marks.qrs_on), round(origin + marks.qrs_off)
     before = max(on - round(LEVEL_S * rate), 0)
     line = line - line[before : on + 1].mean()
@@ -288,7 +288,7 @@ def _active(line: Signal, rate: float) -> tuple[int, int]:
     return first if first >= shortest else 0, last if len(line) - last >= shortest else len(line)
 
 
-def _axes(leads: Sequence[Lead], beat: AverageBeat, marks: Marks, rate: float) -> dict[str, float | None]:
+def _axes(leads: Sequence[Lead], beat: AverageBeat, marks: Marks) -> dict[str, float | None]:
     """Frontal axes from the net areas of P, QRS and T (AHA/ACC/HRS 2007, part I)."""
     found: dict[str, float | None] = {}
     spans = {
@@ -302,7 +302,7 @@ def _axes(leads: Sequence[Lead], beat: AverageBeat, marks: Marks, rate: float) -
             continue
         first, last = max(round(beat.origin + start), 0), round(beat.origin + stop)
         level = first if name == "p_axis" else max(round(beat.origin + marks.qrs_on), 0)
-        areas = {lead: float((row[first : last + 1] - row[level]).sum()) / rate for lead, row in rows.items()}
+        areas = {lead: float((row[first : last + 1] - row[level]).sum()) for lead, row in rows.items()}
         found[name] = frontal_axis(areas)
     return found
 

@@ -88,30 +88,22 @@ def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | Non
     raw = _above_line(beat.samples[:, start:end], max(1, round(EDGE_S * rate)))
     if np.abs(wave[:, near]).max(axis=1).mean() < NARROW * np.abs(raw[:, near]).max(axis=1).mean():
         return None
-    middle = start + top
-    half = round(WIDE_HALF_S * rate)
-    if _likeness(beat.windows[:, :, max(middle - half, 0) : min(middle + half, end)], weights, rate) < LIKENESS:
+    middle, half = start + top, round(WIDE_HALF_S * rate)
+    common = beat.windows[:, :, max(middle - half, 0) : min(middle + half, end)]
+    if _likeness(common, weights, rate) < LIKENESS:
         return None
     peaks = near.start + np.abs(wave[:, near]).argmax(axis=1)
-    at_peaks = np.take_along_axis(wave, peaks[:, None], axis=1)[:, 0]
-    big = np.abs(at_peaks) * weights
-    chosen = np.flatnonzero(big >= LEAST_LEAD * np.median(big))
-    slope = np.gradient(smooth, axis=1)
-    reach, longest = round(REACH_S * rate), round(LONGEST_FLANK_S * rate)
-    onsets, offsets = [], []
-    for lead in chosen:
-        least = OVER_NOISE * float(beat.noise[lead])
-        first = _last_phase(wave[lead, peaks[lead] :: -1], least, rate)
-        last = _last_phase(wave[lead, peaks[lead] :], least, rate)
-        sign = np.sign(at_peaks[lead])
-        before, after = start + int(peaks[lead]) - first, start + int(peaks[lead]) + last
-        rising = slope[lead, max(before - longest, start - 1) + 1 : before + 1][::-1] * (-sign if first else sign)
-        falling = slope[lead, after : after + longest] * (sign if last else -sign)
-        onsets.append(before - _flank(rising, reach, ONSET_SHARE))
-        offsets.append(after + _flank(falling, reach, OFFSET_SHARE))
-    on = float(np.quantile(onsets, ONSET_QUANTILE))
-    off = min(float(np.quantile(offsets, OFFSET_QUANTILE)), qrs_on)
-    return PWave(on, start + float(np.median(peaks[chosen])), off)
+    size = np.abs(np.take_along_axis(wave, peaks[:, None], axis=1)[:, 0]) * weights
+    chosen = np.flatnonzero(size >= LEAST_LEAD * np.median(size))
+    ends = [
+        _ends(wave[lead], int(peaks[lead]), OVER_NOISE * float(beat.noise[lead]), rate) for lead in chosen
+    ]
+    on, off = np.array(ends).T
+    return PWave(
+        start + float(np.quantile(on, ONSET_QUANTILE)),
+        start + float(np.median(peaks[chosen])),
+        min(start + float(np.quantile(off, OFFSET_QUANTILE)), qrs_on),
+    )
 
 
 def _weights(beat: AverageBeat) -> Signal:
@@ -147,19 +139,27 @@ def _likeness(windows: Signal, weights: Signal, rate: float) -> float:
     return float((product / np.maximum(size, 1e-9)).mean())
 
 
-def _last_phase(line: Signal, least: float, rate: float) -> int:
-    """Samples from the peak, where *line* starts, to a phase of the other sign; 0 if there is none."""
+def _ends(line: Signal, peak: int, least: float, rate: float) -> tuple[int, int]:
+    """Onset and offset of one lead's wave; a phase of the other sign larger than *least* belongs to it."""
+    return (
+        peak - _length(line[peak::-1], least, ONSET_SHARE, rate),
+        peak + _length(line[peak:], least, OFFSET_SHARE, rate),
+    )
+
+
+def _length(line: Signal, least: float, share: float, rate: float) -> int:
+    """Samples from the peak, where *line* starts, to where the last flank keeps but *share* of its slope."""
     ahead = line[: round(PHASE_S * rate)] * -np.sign(line[0])
-    place = int(ahead.argmax())
-    counts = ahead[place] > max(OTHER_PHASE * abs(float(line[0])), least)
-    return place if counts and place < len(ahead) - 1 else 0
-
-
-def _flank(speed: Signal, reach: int, share: float) -> int:
-    """Samples from the peak after which the flank has lost all but *share* of its steepest slope."""
-    steepest = int(speed[:reach].argmax())
+    top = int(ahead.argmax())
+    second = ahead[top] > max(OTHER_PHASE * abs(float(line[0])), least) and top < len(ahead) - 1
+    begin = top if second else 0
+    flank = line[begin : begin + round(LONGEST_FLANK_S * rate)]
+    if len(flank) < 2:
+        return begin
+    speed = np.gradient(flank) * -np.sign(flank[0])
+    steepest = int(speed[: round(REACH_S * rate)].argmax())
     flat = np.flatnonzero(speed[steepest:] < share * speed[steepest])
-    return steepest + (int(flat[0]) if len(flat) else len(speed) - steepest - 1)
+    return begin + steepest + (int(flat[0]) if len(flat) else len(speed) - steepest - 1)
 
 
 def _smooth(samples: Signal, rate: float) -> Signal:

@@ -1,13 +1,18 @@
 """Onset, peak and offset of the T wave in a representative beat.
 
-In each lead the end is the mean of three: the corner between the last flank and what follows, that is the place
-farthest from the chord that joins the steepest place of the flank with the level before the next P wave (near
-to Q. Zhang et al., "An algorithm for robust and efficient location of T-wave ends in electrocardiograms", IEEE
-Trans. Biomed. Eng. 53:2544, 2006); where the tangent to the steepest place meets the level (E. Lepeschkin,
-B. Surawicz, "The measurement of the Q-T interval of the electrocardiogram", Circulation 6:378, 1952); and where
-the flank has lost all but a share of its steepest slope (P. Laguna et al., 1994, see
-:mod:`~cardioserver.signal.pwave`). Their errors differ, so their mean errs less. A T wave that swings through the baseline has a
-second phase, and its end is that of the second; a U wave swings nowhere and stays out.
+In each lead the end is the mean of three, as their errors differ:
+
+- the corner between the last flank and what follows: the place farthest from the chord that joins
+  the steepest place of the flank with the level before the next P wave (near to Q. Zhang et al., "An
+  algorithm for robust and efficient location of T-wave ends in electrocardiograms", IEEE Trans. Biomed.
+  Eng. 53:2544, 2006);
+- where the tangent to the steepest place meets the level (E. Lepeschkin, B. Surawicz, "The measurement of the
+  Q-T interval of the electrocardiogram", Circulation 6:378, 1952);
+- where the flank has lost all but a share of its steepest slope (P. Laguna, R. Jané, P. Caminal, 1994, see
+  :mod:`~cardioserver.signal.pwave`).
+
+A T wave that swings through the baseline has a second phase, and its end is that of the second; a U wave
+swings nowhere and stays out.
 """
 
 from __future__ import annotations
