@@ -39,6 +39,17 @@ class Case:
         first = int(beats.dominant.argmax()) if len(beats.samples) else None
         return None if first is None else beats.classes[first]
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the shape of the beats says something of the heart itself.
+
+        Not if the record is too poor, nor if the beats that were measured are paced or begin in a ventricle.
+        """
+        return self.analysis.quality.grade is not Grade.POOR and self.dominant in (
+            BeatClass.NORMAL,
+            BeatClass.SUPRAVENTRICULAR,
+        )
+
     def lead(self, lead: Lead) -> LeadMeasurements | None:
         """What was measured in one lead; ``None`` if it was not recorded or cannot be read."""
         if any(each.lead is lead and each.grade is Grade.POOR for each in self.analysis.quality.leads):

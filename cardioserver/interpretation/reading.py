@@ -3,13 +3,65 @@
 from __future__ import annotations
 
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.rules import rate
+from cardioserver.interpretation.rules import (
+    atria,
+    axis,
+    bundle,
+    elevation,
+    fascicles,
+    infarction,
+    injury,
+    leftventricle,
+    preexcitation,
+    qt,
+    rate,
+    repolarisation,
+    rightventricle,
+    summary,
+    voltage,
+)
 from cardioserver.interpretation.statement import Section, Statement
 
-RULES = (rate.rate,)
+RULES = (
+    rate.rate,
+    preexcitation.preexcitation,
+    bundle.bundle,
+    fascicles.fascicles,
+    axis.axis,
+    leftventricle.left_ventricle,
+    rightventricle.right_ventricle,
+    atria.atria,
+    voltage.voltage,
+    infarction.infarction,
+    injury.injury,
+    elevation.elevation,
+    repolarisation.repolarisation,
+    qt.qt,
+    summary.summary,
+)
 """In the order in which they run: later ones know what earlier ones have found."""
 
-VOCABULARY = {term.code: term for module in (rate,) for term in module.TERMS}
+VOCABULARY = {
+    term.code: term
+    for module in (
+        rate,
+        preexcitation,
+        bundle,
+        fascicles,
+        axis,
+        leftventricle,
+        rightventricle,
+        atria,
+        voltage,
+        infarction,
+        injury,
+        elevation,
+        repolarisation,
+        qt,
+        summary,
+    )
+    for term in module.TERMS
+}
 """Every statement there is, by its code."""
 
 _ORDER = {section: place for place, section in enumerate(Section)}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from cardioserver.language import Phrase
 
 
 class Certainty(StrEnum):
@@ -74,6 +77,12 @@ class Statement:
     source: str = ""
 
 
+def said(found: Iterable[Statement], *terms: Term) -> bool:
+    """Whether any of *terms* is among the statements *found*."""
+    codes = {term.code for term in terms}
+    return any(statement.code in codes for statement in found)
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A statement of the vocabulary.
@@ -101,16 +110,19 @@ class Term:
         certainty: Certainty = Certainty.DEFINITE,
         severity: Severity | None = None,
         source: str = "",
-        **values: float | str,
+        **values: float | str | Phrase,
     ) -> Statement:
-        """This statement, with *values* put into its text.
+        """This statement, with *values* put into its text, phrases in the language of the text.
 
         Raises
         ------
         KeyError
             A value that the text names is not given.
         """
-        ru, en = self.ru.format(**values), self.en.format(**values)
+        spoken = {name: value.ru if isinstance(value, Phrase) else value for name, value in values.items()}
+        ru = self.ru.format(**spoken)
+        spoken |= {name: value.en for name, value in values.items() if isinstance(value, Phrase)}
+        en = self.en.format(**spoken)
         return Statement(
             self.code, certainty, self.section, severity or self.severity, ru, en, why, source or self.source
         )

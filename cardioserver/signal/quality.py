@@ -26,7 +26,7 @@ SATURATED_S = 0.02  # the largest value held so long is a limit of the recorder
 SATURATED_UV = 1000.0
 SATURATED_SHARE = 0.005
 NOISE_LIMITS = (25.0, 60.0)  # µV rms; IEC 60601-2-25 tests measurements with 25 µV
-DRIFT_LIMITS = (400.0, 1500.0)  # µV between the levels of beats
+DRIFT_LIMITS = (400.0, 4000.0)  # µV between the levels of beats
 MAINS_LIMITS = (25.0, 100.0)  # µV peak
 MISSING_LIMITS = (0.05, 0.5)
 
@@ -167,8 +167,8 @@ def _saturated(samples: Signal, rate: float) -> Mask:
             if abs(limit) < SATURATED_UV or at.sum() < held:
                 continue
             edges = np.flatnonzero(np.diff(at, prepend=False, append=False)).reshape(-1, 2)
-            longest = int(np.diff(edges, axis=1).max())
-            result[row] |= longest >= held and bool(at.mean() >= SATURATED_SHARE)
+            runs = int((np.diff(edges, axis=1) >= held).sum())  # one alone is the end of a padded record
+            result[row] |= runs > 1 and bool(at.mean() >= SATURATED_SHARE)
     return result
 
 

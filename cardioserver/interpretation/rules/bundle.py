@@ -1,0 +1,135 @@
+"""Blocks of the bundle branches and slow conduction within the ventricles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cardioserver.ecg.lead import Lead
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, shape
+from cardioserver.interpretation.norms import Quantity, norm
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+
+SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
+
+WIDE_S_MS = 40.0
+RIGHT_PEAK_MS = 50.0  # R peak time in V1
+LEFT_PEAK_MS = 60.0  # R peak time in V5 and V6
+NO_Q_UV = 50.0  # half a millimetre on paper
+SMALL_R = 0.34  # of the S wave: r in V1 with a left bundle-branch block is small
+
+CRBBB = Term(
+    "CRBBB", Section.CONDUCTION, Severity.ABNORMAL,
+    "Complete right bundle-branch block (QRS = {qrs:.0f} ms)",
+    "Полная блокада правой ножки пучка Гиса (QRS = {qrs:.0f} мс)", SOURCE,
+)  # fmt: skip
+IRBBB = Term(
+    "IRBBB", Section.CONDUCTION, Severity.BORDERLINE,
+    "Incomplete right bundle-branch block (QRS = {qrs:.0f} ms)",
+    "Неполная блокада правой ножки пучка Гиса (QRS = {qrs:.0f} мс)", SOURCE,
+)  # fmt: skip
+RSR = Term(
+    "RSR_V1", Section.CONDUCTION, Severity.NORMAL,
+    "rSr' in V1 with a QRS of normal duration, normal variant",
+    "Комплекс rSr' в V1 при нормальной длительности QRS, вариант нормы", SOURCE,
+)  # fmt: skip
+CLBBB = Term(
+    "CLBBB", Section.CONDUCTION, Severity.ABNORMAL,
+    "Complete left bundle-branch block (QRS = {qrs:.0f} ms)",
+    "Полная блокада левой ножки пучка Гиса (QRS = {qrs:.0f} мс)", SOURCE,
+)  # fmt: skip
+ILBBB = Term(
+    "ILBBB", Section.CONDUCTION, Severity.BORDERLINE,
+    "Incomplete left bundle-branch block (QRS = {qrs:.0f} ms)",
+    "Неполная блокада левой ножки пучка Гиса (QRS = {qrs:.0f} мс)", SOURCE,
+)  # fmt: skip
+IVCD = Term(
+    "IVCD", Section.CONDUCTION, Severity.ABNORMAL,
+    "Nonspecific intraventricular conduction delay (QRS = {qrs:.0f} ms)",
+    "Неспецифическая внутрижелудочковая блокада (QRS = {qrs:.0f} мс)", SOURCE,
+)  # fmt: skip
+LONG_QRS = Term(
+    "QRS_UPPER", Section.CONDUCTION, Severity.NORMAL,
+    "QRS duration at the upper limit of normal ({qrs:.0f} ms)",
+    "Длительность QRS на верхней границе нормы ({qrs:.0f} мс)", SOURCE,
+)  # fmt: skip
+TERMS = (CRBBB, IRBBB, RSR, CLBBB, ILBBB, IVCD, LONG_QRS)
+
+
+def limits(case: Case) -> tuple[float, float]:
+    """From which QRS durations on a block is incomplete and complete, ms.
+
+    110 and 120 in adults, 90 and 100 from 4 to 16 years, 86 and 90 in younger children.
+    """
+    age = case.person.age
+    if case.is_adult or age is None:
+        return 110.0, 120.0
+    return (90.0, 100.0) if age >= 4 else (86.0, 90.0)
+
+
+def bundle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Right, left or nonspecific; complete or incomplete."""
+    qrs = case.measurements.qrs
+    v1 = case.lead(Lead.V1)
+    if qrs is None or v1 is None or not case.is_readable:
+        return
+    incomplete, complete = limits(case)
+    duration = Fact("qrs", qrs, "ms", f"≥ {complete if qrs >= complete else incomplete:g}")
+    right, left = right_pattern(case), left_pattern(case)
+    facts = (
+        duration,
+        *(Fact(f"{lead.label}.shape", shape(case.lead(lead))) for lead in (Lead.V1, Lead.I, Lead.V6)),
+    )
+    if qrs >= complete:
+        term = CRBBB if right else CLBBB if left else IVCD
+        yield term.state(*facts, qrs=qrs)
+    elif qrs >= incomplete and right:
+        yield IRBBB.state(*facts, qrs=qrs)
+    elif qrs >= incomplete and left:
+        yield ILBBB.state(*facts, qrs=qrs, certainty=Certainty.POSSIBLE)
+    elif right:
+        yield RSR.state(*facts)
+    elif qrs > incomplete and _is_long(case, qrs):
+        yield LONG_QRS.state(duration, qrs=qrs)
+
+
+def right_pattern(case: Case) -> bool:
+    """A second or late R wave in V1 or V2, and a broad S wave in I or V6."""
+    wide = False
+    for name in (Lead.I, Lead.V6):
+        lead = case.lead(name)
+        if lead is not None and lead.s1_ms is not None:
+            wide |= lead.s1_ms >= WIDE_S_MS or lead.s1_ms > (lead.r1_ms or 0.0)
+    return wide and any(_late_r(case, name) for name in (Lead.V1, Lead.V2))
+
+
+def _late_r(case: Case, name: Lead) -> bool:
+    lead = case.lead(name)
+    if lead is None:
+        return False
+    if lead.r2 is not None:
+        return name is Lead.V1 or lead.r2 > (lead.r1 or 0.0)
+    alone = lead.r1 is not None and net_qrs(lead) > 0 and (lead.activation_ms or 0.0) > RIGHT_PEAK_MS
+    return alone and name is Lead.V1
+
+
+def left_pattern(case: Case) -> bool:
+    """V1 negative with a small r; I, V5 and V6 positive without q, their R late."""
+    v1 = case.lead(Lead.V1)
+    lateral = [lead for lead in (case.lead(name) for name in (Lead.I, Lead.V5, Lead.V6)) if lead is not None]
+    if (
+        v1 is None
+        or len(lateral) < 2
+        or v1.r2 is not None
+        or r_height(v1) > SMALL_R * (r_height(v1) - net_qrs(v1))
+    ):
+        return False
+    if any(q_depth(lead) > NO_Q_UV for lead in lateral) or net_qrs(case.lead(Lead.I)) <= 0:
+        return False
+    late = [lead for lead in (case.lead(name) for name in (Lead.V5, Lead.V6)) if lead is not None]
+    return all((lead.activation_ms or 0.0) >= LEFT_PEAK_MS for lead in late)
+
+
+def _is_long(case: Case, qrs: float) -> bool:
+    usual = norm(case.person, Quantity.QRS)
+    return usual is None or qrs > usual.high

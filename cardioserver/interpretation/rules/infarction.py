@@ -1,0 +1,189 @@
+"""Q waves of an infarction, by territory and probable age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cardioserver.ecg.lead import Lead
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import is_qs, net_qrs, q_depth, q_ms, r_height, t_height
+from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
+from cardioserver.interpretation.rules.preexcitation import WPW
+from cardioserver.interpretation.rules.rightventricle import RVH
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
+from cardioserver.interpretation.territory import CHEST, HIGH_LATERAL, INFERIOR, contiguous
+from cardioserver.language import Phrase
+
+UDMI = "Fourth universal definition of myocardial infarction (K. Thygesen et al., Eur. Heart J. 40:237, 2019)"
+MINNESOTA = "R. Prineas et al., The Minnesota Code Manual, code 1-3-4"
+SELVESTER = "QRS score of R. Selvester (N. Hindman et al., Am. J. Cardiol. 55:1485, 1985)"
+
+LONG_MS, DEEP_UV = 30.0, 100.0
+SEPTAL_MS, SEPTAL_UV, SEPTAL_SHARE = 20.0, 50.0, 0.25
+R_V2_UV, R_V3_UV = 100.0, 200.0
+WIDE_R_MS, TALL_R_UV = 40.0, 400.0
+ST_RAISED_UV, T_INVERTED_UV = 100.0, -100.0
+
+
+def _term(code: str, en: str, ru: str) -> Term:
+    return Term(
+        code, Section.INFARCTION, Severity.ABNORMAL,
+        f"{en} myocardial infarction, {{age}}", f"Инфаркт миокарда {ru}, {{age}}", UDMI,
+    )  # fmt: skip
+
+
+IMI = _term("IMI", "Inferior", "нижней стенки")
+ILMI = _term("ILMI", "Inferolateral", "нижнебоковой стенки")
+IPMI = _term("IPMI", "Inferoposterior", "нижней стенки и нижнебазальных (задних) отделов")
+IPLMI = _term("IPLMI", "Inferoposterolateral", "нижнебоковой стенки и нижнебазальных (задних) отделов")
+PMI = _term("PMI", "Posterior", "нижнебазальных (задних) отделов")
+ASMI = _term("ASMI", "Anteroseptal", "переднеперегородочной области")
+AMI = _term("AMI", "Anterior", "передней стенки")
+ALMI = _term("ALMI", "Anterolateral", "переднебоковой стенки")
+LMI = _term("LMI", "Lateral", "боковой стенки")
+TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI)
+
+ACUTE = Phrase("possibly acute", "возможно, острая стадия")
+RECENT = Phrase("age undetermined, possibly recent", "давность не определена, возможно, недавний")
+OLD = Phrase("probably old", "вероятно, рубцовые изменения")
+
+
+@dataclass(frozen=True, slots=True)
+class Territory:
+    """Leads that show lost muscle, and how sure that is."""
+
+    leads: tuple[Lead, ...]
+    facts: tuple[Fact, ...]
+    certainty: Certainty
+    source: str = UDMI
+
+
+def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """The territories in which Q waves, or what they take from R waves, mean an infarction."""
+    if not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
+        return
+    inferior, anterior, lateral = _inferior(case), _anterior(case), _lateral(case)
+    posterior = None if said(found, CRBBB, RVH) else _posterior(case)
+    if inferior:
+        parts = [inferior, *(part for part in (posterior, lateral) if part)]
+        low = lateral is not None and not anterior
+        names = {(False, False): IMI, (False, True): ILMI, (True, False): IPMI, (True, True): IPLMI}
+        yield _stated(
+            case, names[posterior is not None, low], parts if low else parts[:2] if posterior else [inferior]
+        )
+    elif posterior and not anterior and r_height(case.lead(Lead.V1)) >= TALL_R_UV:
+        yield _stated(case, PMI, [posterior])
+    if anterior:
+        sides = set(anterior.leads)
+        wide = lateral is not None
+        term = ALMI if wide else ASMI if sides & {Lead.V1, Lead.V2} else AMI
+        yield _stated(case, term, [anterior, lateral] if lateral else [anterior])
+    elif lateral and not inferior:
+        yield _stated(case, LMI, [lateral])
+
+
+def _stated(case: Case, term: Term, parts: Sequence[Territory]) -> Statement:
+    leads = [lead for part in parts for lead in part.leads]
+    first = parts[0]
+    return term.state(
+        *(fact for part in parts for fact in part.facts),
+        certainty=first.certainty,
+        source=first.source,
+        age=_age(case, leads),
+    )
+
+
+def _age(case: Case, leads: Iterable[Lead]) -> Phrase:
+    """By ST and T in the leads with Q waves: raised ST is early, inverted T later, neither late."""
+    measured = [lead for lead in map(case.lead, leads) if lead is not None]
+    if sum((lead.j or 0.0) >= ST_RAISED_UV and (lead.st60 or 0.0) >= ST_RAISED_UV for lead in measured) >= 2:
+        return ACUTE
+    if any(t_height(lead) <= T_INVERTED_UV for lead in measured):
+        return RECENT
+    return OLD
+
+
+def _q_facts(case: Case, leads: Iterable[Lead], limit: float) -> tuple[Fact, ...]:
+    facts = []
+    for name in leads:
+        lead = case.lead(name)
+        if is_qs(lead):
+            facts.append(Fact(f"{name.label}.shape", "QS"))
+        else:
+            facts.append(Fact(f"{name.label}.q_ms", q_ms(lead), "ms", f"≥ {limit:g}"))
+    return tuple(facts)
+
+
+def _is_pathological(case: Case, name: Lead) -> bool:
+    """Q of 30 ms and 0.1 mV, or QS."""
+    lead = case.lead(name)
+    return is_qs(lead) or (q_ms(lead) >= LONG_MS and q_depth(lead) >= DEEP_UV)
+
+
+def _inferior(case: Case) -> Territory | None:
+    """Two of II, III and aVF; possible with a long Q in III that aVF shares."""
+    leads = tuple(name for name in INFERIOR if _is_pathological(case, name))
+    if len(leads) >= 2:
+        sure = len(leads) == 3 or any(net_qrs(case.lead(name)) < 0 for name in leads)
+        certainty = Certainty.DEFINITE if sure else Certainty.PROBABLE
+        return Territory(leads, _q_facts(case, leads, LONG_MS), certainty)
+    if Lead.III in leads and q_depth(case.lead(Lead.aVF)) >= DEEP_UV and not is_qs(case.lead(Lead.aVF)):
+        facts = _q_facts(case, (Lead.III,), LONG_MS)
+        facts += (Fact("aVF.q", -q_depth(case.lead(Lead.aVF)), "µV", f"≤ -{DEEP_UV:g}"),)
+        return Territory((Lead.III, Lead.aVF), facts, Certainty.POSSIBLE, MINNESOTA)
+    return None
+
+
+def _anterior(case: Case) -> Territory | None:
+    """Q waves in V2 or V3 and neighbours; possible where R waves are lost there."""
+    septal = [name for name in (Lead.V2, Lead.V3) if _is_septal_q(case, name)]
+    others = [name for name in (Lead.V1, Lead.V4) if _is_pathological(case, name)]
+    leads = tuple(name for name in CHEST if name in septal or name in others)
+    if septal and contiguous(leads):
+        certainty = Certainty.DEFINITE if len(leads) > 2 else Certainty.PROBABLE
+        return Territory(leads, _q_facts(case, leads, SEPTAL_MS), certainty)
+    v1, v2, v3 = (case.lead(name) for name in CHEST[:3])
+    if v1 is None or v2 is None or v3 is None:
+        return None
+    if septal:
+        return Territory(tuple(septal), _q_facts(case, septal, SEPTAL_MS), Certainty.POSSIBLE)
+    if (r_height(v2) <= R_V2_UV or r_height(v2) < r_height(v1)) and r_height(v3) <= R_V3_UV:
+        facts = (
+            Fact("V2.r1", r_height(v2), "µV", f"≤ {R_V2_UV:g} or < V1"),
+            Fact("V3.r1", r_height(v3), "µV", f"≤ {R_V3_UV:g}"),
+        )
+        return Territory((Lead.V2, Lead.V3), facts, Certainty.POSSIBLE, SELVESTER)
+    return None
+
+
+def _is_septal_q(case: Case, name: Lead) -> bool:
+    """Any Q of 20 ms, unless it is small before a tall R: then the septum makes it, as it does in V5."""
+    lead = case.lead(name)
+    deep = q_depth(lead) >= max(SEPTAL_UV, SEPTAL_SHARE * r_height(lead))
+    return is_qs(lead) or (q_ms(lead) >= SEPTAL_MS and deep)
+
+
+def _lateral(case: Case) -> Territory | None:
+    """Both of I and aVL, or both of V5 and V6."""
+    leads = tuple(
+        name
+        for pair in (HIGH_LATERAL, (Lead.V5, Lead.V6))
+        if all(_is_pathological(case, one) for one in pair)
+        for name in pair
+    )
+    if not leads:
+        return None
+    certainty = Certainty.DEFINITE if len(leads) > 2 else Certainty.PROBABLE
+    return Territory(leads, _q_facts(case, leads, LONG_MS), certainty)
+
+
+def _posterior(case: Case) -> Territory | None:
+    """R of 40 ms, higher than S, in V1 and V2, with an upright T."""
+    facts = []
+    for name in (Lead.V1, Lead.V2):
+        lead = case.lead(name)
+        if lead is None or (lead.r1_ms or 0.0) <= WIDE_R_MS or net_qrs(lead) <= 0 or t_height(lead) <= 0:
+            return None
+        facts.append(Fact(f"{name.label}.r1_ms", lead.r1_ms or 0.0, "ms", f"> {WIDE_R_MS:g}"))
+    return Territory((Lead.V1, Lead.V2), tuple(facts), Certainty.POSSIBLE)
