@@ -21,7 +21,7 @@ from cardioserver.signal.fiducials import NAMES, NONE
 from cardioserver.signal.measurements import LeadMeasurements, Measurements
 from cardioserver.signal.quality import Quality
 
-VERSION = 1
+VERSION: Literal[1] = 1
 """Goes up when a field changes its meaning or goes away; new fields may come without."""
 
 MOST_BEATS = 6000
@@ -65,7 +65,7 @@ class Document:
     """Everything said of one ECG by the machine. Unconfirmed until a doctor has signed."""
 
     format: Literal["cardioserver-analysis"]
-    version: int
+    version: Literal[1]
     program: str  # name and version of what made it
     signal: Signal
     person: Person

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
+from dataclasses import replace
 
-from cardioserver.child import ChildLate, ChildLost, Children, Kind
-from cardioserver.ecg.recording import Recording
-from cardioserver.interpretation.document import Document, decode
+from cardioserver.child import ChildLate, ChildLost, Children, Data, Kind
+from cardioserver.ecg.recording import Recording, SignalFormat
 from cardioserver.interpretation.errors import Busy, Crashed, TooLarge, TooLong
+from cardioserver.interpretation.job import Interpretation, Job
 from cardioserver.interpretation.limits import Limits, samples_of
 from cardioserver.interpretation.person import Person
-from cardioserver.interpretation.worker import Job
-
-log = logging.getLogger(__name__)
 
 WORK = "cardioserver.interpretation.worker"
 
@@ -43,8 +40,8 @@ class Pool:
         self._children = Children(Kind(module, ROOM, niceness=NICENESS, outlives=False), most, IDLE_SECONDS)
         self._turns = threading.BoundedSemaphore(most)
 
-    def interpret(self, recording: Recording, person: Person) -> Document:
-        """Interpret, as :func:`cardioserver.interpretation.interpreter.interpret`; waits for a worker.
+    def interpret(self, recording: Recording, person: Person, earlier: bytes | None = None) -> Interpretation:
+        """Interpret, and compare with the document of an *earlier* ECG; waits for a worker.
 
         Raises
         ------
@@ -53,14 +50,31 @@ class Pool:
         Busy
             The system has no process to spare.
         """
-        samples = samples_of(recording.format)
-        seconds = self.limits.seconds_of(samples)
-        job = Job(recording.format, person, seconds, self.limits.memory_of(samples))
-        data = recording.samples.data.cast("B")
-        with self._turns:
-            return decode(self._ask(job, data, seconds))
+        return self._ask(self._job(recording.format, person, earlier), recording.samples.data.cast("B"))
 
-    def _ask(self, job: Job, data: memoryview, seconds: float) -> bytes:
+    def check(
+        self, document: bytes, signal: SignalFormat, person: Person, earlier: bytes | None = None
+    ) -> Interpretation:
+        """The interpretation that another machine has made of such a signal.
+
+        Raises
+        ------
+        Unavailable
+            It is none.
+        TooLarge, TooLong, Crashed, Busy
+            As :meth:`interpret`.
+        """
+        return self._ask(replace(self._job(signal, person, earlier), is_made=True), document)
+
+    def _job(self, signal: SignalFormat, person: Person, earlier: bytes | None) -> Job:
+        samples = samples_of(signal)
+        return Job(signal, person, earlier, self.limits.seconds_of(samples), self.limits.memory_of(samples))
+
+    def _ask(self, job: Job, data: Data) -> Interpretation:
+        with self._turns:
+            return self._ask_child(job, data)
+
+    def _ask_child(self, job: Job, data: Data) -> Interpretation:
         try:
             child = self._children.take() or self._children.start()
         except OSError as error:
@@ -68,10 +82,10 @@ class Pool:
         if child is None:
             raise Busy("all workers are at work", retry_after=1.0)
         try:
-            answer: bytes = child.ask(job, data, seconds)
+            answer: Interpretation = child.ask(job, data, job.seconds)
         except ChildLate:
             self._children.end(child)
-            raise TooLong(f"{seconds:.0f} s") from None
+            raise TooLong(f"{job.seconds:.0f} s") from None
         except ChildLost:
             self._children.end(child)
             raise Crashed("its process ended") from None

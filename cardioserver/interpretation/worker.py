@@ -3,57 +3,58 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from cardioserver.ecg.errors import EcgError
-from cardioserver.ecg.recording import Recording, SignalFormat
-from cardioserver.interpretation.document import abridge, encode
-from cardioserver.interpretation.errors import Crashed, Refused, TooLarge
+from cardioserver.ecg.recording import Recording
+from cardioserver.interpretation.document import Document, Signal, abridge, decode, encode
+from cardioserver.interpretation.errors import Crashed, Refused, TooLarge, Unavailable
 from cardioserver.interpretation.interpreter import interpret
-from cardioserver.interpretation.person import Person
+from cardioserver.interpretation.job import Interpretation, Job
 from cardioserver.trace import place_of
 
 _SPARE_SECONDS = 5
 """More processor time than time: the clock ends an interpretation, this only one whose server was killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An interpretation to make, of samples that come apart.
-
-    Attributes
-    ----------
-    seconds
-        Processor time.
-    memory_bytes
-        Of data, beyond what this process had at its first job.
-    """
-
-    signal: SignalFormat
-    person: Person
-    seconds: float
-    memory_bytes: int
-
-
-def work(job: Job, data: memoryview) -> bytes:
-    """Interpret; returns the document as JSON.
+def work(job: Job, data: memoryview) -> Interpretation:
+    """Interpret, or check what was interpreted elsewhere.
 
     Raises
     ------
     Refused, TooLarge, Crashed
         The system ends the process if it computes for too long.
+    Unavailable
+        What was interpreted elsewhere is no interpretation of this signal.
     """
     _limit(job)
     try:
-        return encode(abridge(interpret(Recording.from_bytes(job.signal, data), job.person)))
+        document = _received(job, data) if job.is_made else _made(job, data)
+        return Interpretation(document.text, encode(document))
     except EcgError as error:
         raise Refused(str(error)) from None
     except MemoryError:
         raise TooLarge from None
+    except Unavailable:
+        raise
     except Exception as error:
         raise Crashed(f"{type(error).__name__} at {place_of(error)}") from None
+
+
+def _made(job: Job, data: memoryview) -> Document:
+    return abridge(interpret(Recording.from_bytes(job.signal, data), job.person))
+
+
+def _received(job: Job, data: memoryview) -> Document:
+    try:
+        document = decode(bytes(data))
+    except ValueError:
+        raise Unavailable("the service answered with no interpretation") from None
+    signal = Signal(job.signal.rate, job.signal.sample_count, job.signal.leads)
+    if (document.signal, document.person) != (signal, job.person):
+        raise Unavailable("the service answered with the interpretation of another ECG")
+    return document
 
 
 def _limit(job: Job) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,13 @@ from cardioserver.interpretation.errors import (
     Refused,
     TooLarge,
     TooLong,
+    Unavailable,
 )
 from cardioserver.interpretation.interpreter import interpret
+from cardioserver.interpretation.job import Interpretation, Job
 from cardioserver.interpretation.limits import Limits
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.pool import ROOM, Pool
-from cardioserver.interpretation.worker import Job
 from tests.interpretation import hostile
 from tests.interpretation.signals import made
 from tests.servers import wait_until
@@ -35,10 +37,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ECG = made(TWELVE_LEADS)
 PERSON = Person(Sex.FEMALE, 61.0, 170.0)
+MADE = interpret(ECG, PERSON)
+EXPECTED = Interpretation(MADE.text, document.encode(MADE))
 PATIENT = Limits(seconds=60.0)
 SHORT = Limits(seconds=0.5)
 
 SERVER = """
+import json
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.limits import Limits
 from cardioserver.interpretation.person import Person
@@ -46,7 +51,8 @@ from cardioserver.interpretation.pool import Pool
 import hostile
 from signals import made
 pool = Pool(1, Limits(seconds=600.0), module="hostile")
-print(pool.interpret(hostile.hostile(made((Lead.I,)), hostile.TELL_PID), Person()).program, flush=True)
+done = pool.interpret(hostile.hostile(made((Lead.I,)), hostile.TELL_PID), Person())
+print(json.loads(done.document)["program"], flush=True)
 pool.interpret(hostile.hostile(made((Lead.I,)), hostile.HANG), Person())
 """
 
@@ -69,13 +75,17 @@ def has_ended(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] == "Z"
 
 
+def program(interpretation: Interpretation) -> int:
+    return int(document.decode(interpretation.document).program)
+
+
 def worker_of(pool: Pool) -> int:
     """The process that interprets next."""
-    return int(pool.interpret(hostile.hostile(ECG, hostile.TELL_PID), PERSON).program)
+    return program(pool.interpret(hostile.hostile(ECG, hostile.TELL_PID), PERSON))
 
 
 def test_the_document_is_that_of_this_process(pool: Pool) -> None:
-    assert pool.interpret(ECG, PERSON) == interpret(ECG, PERSON)
+    assert pool.interpret(ECG, PERSON) == EXPECTED
 
 
 def test_a_worker_stays_for_the_next(pool: Pool) -> None:
@@ -86,7 +96,7 @@ def test_recordings_of_all_sizes_follow_each_other(pool: Pool) -> None:
     for seconds in (10, 400, 2, 400):
         recording = made((Lead.I, Lead.II, Lead.V1, Lead.V2), seconds=seconds)
         assert (recording.format.byte_count > ROOM) == (seconds == 400)
-        assert pool.interpret(recording, PERSON).beats == interpret(recording, PERSON).beats
+        assert document.decode(pool.interpret(recording, PERSON).document) == interpret(recording, PERSON)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,7 @@ def test_harm_costs_one_result(pool: Pool, harm: int, error: type[Interpretation
         pool.interpret(hostile.hostile(ECG, harm), PERSON)
     assert raised.value.note.startswith(note)
     assert "nobody" not in str(raised.value)
-    assert pool.interpret(ECG, PERSON) == interpret(ECG, PERSON)
+    assert pool.interpret(ECG, PERSON) == EXPECTED
 
 
 @pytest.mark.parametrize("harm", [hostile.HANG, hostile.SPIN])
@@ -114,7 +124,7 @@ def test_a_hang_is_ended(pool: Pool, harm: int, monkeypatch: pytest.MonkeyPatch)
         pool.interpret(hostile.hostile(ECG, harm), PERSON)
     assert has_ended(pid)
     monkeypatch.undo()
-    assert pool.interpret(ECG, PERSON) == interpret(ECG, PERSON)
+    assert pool.interpret(ECG, PERSON) == EXPECTED
 
 
 def test_the_limits_grow_with_the_recording() -> None:
@@ -129,7 +139,7 @@ def test_one_that_hangs_keeps_nobody_waiting(pool: Pool) -> None:
     with ThreadPoolExecutor(1) as beside:
         hanging = beside.submit(pool.interpret, hostile.hostile(ECG, hostile.HANG), PERSON)
         for _ in range(3):
-            assert pool.interpret(ECG, PERSON) == interpret(ECG, PERSON)
+            assert pool.interpret(ECG, PERSON) == EXPECTED
         assert not hanging.done()
         pool.close()
         with pytest.raises(Crashed):
@@ -140,7 +150,7 @@ def test_no_more_than_so_many_at_once(pool: Pool) -> None:
     with ThreadPoolExecutor(6) as threads:
         marked = hostile.hostile(ECG, hostile.TELL_PID)
         done = [threads.submit(pool.interpret, marked, PERSON) for _ in range(12)]
-        assert len({one.result().program for one in done}) == 2
+        assert len({program(one.result()) for one in done}) == 2
 
 
 def test_an_idle_worker_goes(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,14 +182,30 @@ def test_a_worker_whose_server_is_killed_ends_in_the_middle_of_its_work() -> Non
 def test_a_day_of_beats_is_kept_without_the_single_ones() -> None:
     recording = made((Lead.II,), rr=0.4, seconds=2500)
     whole = interpret(recording, PERSON)
-    job = Job(recording.format, PERSON, 600.0, 1 << 31)
-    kept = document.decode(worker.work(job, recording.samples.data.cast("B")))
+    job = Job(recording.format, PERSON, None, 600.0, 1 << 31)
+    kept = document.decode(worker.work(job, recording.samples.data.cast("B")).document)
     assert len(whole.beats) > document.MOST_BEATS
     assert not whole.abridged
     assert kept.abridged
     assert (kept.beats, kept.fiducials) == ((), ())
     assert kept.measurements == whole.measurements
     assert kept.statements == whole.statements
+
+
+def test_what_another_machine_made_is_checked(pool: Pool) -> None:
+    assert pool.check(EXPECTED.document, ECG.format, PERSON) == EXPECTED
+    other = replace(ECG.format, rate=250.0)
+    for answer, signal, person in (
+        (EXPECTED.document, other, PERSON),
+        (EXPECTED.document, ECG.format, Person()),
+        (b"{}", ECG.format, PERSON),
+        (EXPECTED.document[:-1], ECG.format, PERSON),
+        (EXPECTED.document.replace(b'"version":1', b'"version":2'), ECG.format, PERSON),
+        (b"[" * 100_000, ECG.format, PERSON),
+        (b"", ECG.format, PERSON),
+    ):
+        with pytest.raises(Unavailable):
+            pool.check(answer, signal, person)
 
 
 def test_every_error_has_its_code_in_both_languages() -> None:
