@@ -189,6 +189,8 @@ class DeliveryWorker:
             text = f"unexpected {type(error).__name__} at {place_of(error)}"
             log.error("delivery %d to %s: %s", delivery.delivery_id, delivery.exporter, text)
             return fail(text)
+        if not exporter.terms.is_journalled:
+            return lambda: self._leases.done(delivery)
         entry = audit.entry(
             self._ids,
             None,
