@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,7 +10,9 @@ import cardioserver
 from cardioserver.cli import account, archive, audit, bank, delivery, device, exam, hcf, order, patient
 from cardioserver.cli.demo import demo
 from cardioserver.cli.output import speak
+from cardioserver.cli.parameters import LanguageName
 from cardioserver.cli.process import start, status, stop
+from cardioserver.cli.report import report
 from cardioserver.cli.send import send
 from cardioserver.cli.serve import serve
 
@@ -21,13 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those may be passwords
 )
-
-
-class LanguageName(StrEnum):
-    """Languages of messages."""
-
-    RU = "ru"
-    EN = "en"
 
 
 def _show_version(wanted: bool) -> None:
@@ -55,7 +49,7 @@ def cardioserver_command(
         typer.echo(context.get_help())
 
 
-for command in (demo, start, stop, status, serve, send):
+for command in (demo, start, stop, status, serve, send, report):
     app.command()(command)
 for group in (exam, order, account, hcf, archive, device, patient, audit, delivery, bank):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

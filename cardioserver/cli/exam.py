@@ -12,6 +12,7 @@ from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.cli.output import say, show_fields, show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json, Limit
 from cardioserver.cli.server import Server, over_the_wire
+from cardioserver.cli.subject import exam_of
 from cardioserver.cli.times import Before, Since, moment
 from cardioserver.language import Phrase
 
@@ -213,15 +214,15 @@ def get(
 
 
 def _exam(typed: str) -> int | UUID:
-    try:
-        return int(typed) if typed.isdecimal() else UUID(typed)
-    except ValueError:
+    named = exam_of(typed)
+    if named is None:
         raise Failure(
             Phrase(
                 f"{typed} is no number and no UUID of an exam.", f"{typed} — не номер и не UUID обследования."
             ),
             ExitCode.USAGE,
-        ) from None
+        )
+    return named
 
 
 def _writer(output: Path) -> Any:

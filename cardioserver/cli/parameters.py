@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -23,6 +24,13 @@ HcfFilter = Annotated[
     int, typer.Option("--hcf", metavar="HCF_ID", help="Only of this HCF.", show_default=False)
 ]
 Limit = Annotated[int, typer.Option(metavar="N", min=1, help="Most rows to show.")]
+
+
+class LanguageName(StrEnum):
+    """Languages for people."""
+
+    RU = "ru"
+    EN = "en"
 
 
 def provided_by(provider: Callable[..., Any]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:

@@ -48,6 +48,42 @@ HELP: dict[str, str] = {
     ),
     "Run the server until SIGTERM or Ctrl+C.": "Работать сервером до SIGTERM или Ctrl+C.",
     "ECG files: WFDB (.hea) or DICOM waveforms.": "Файлы ЭКГ: WFDB (.hea) или DICOM.",
+    "An ECG file, or number or UUID of an exam at the server.": (
+        "Файл ЭКГ либо номер или UUID обследования на сервере."
+    ),
+    "Where to write; .pdf, .png or .jpeg.": "Куда записать: .pdf, .png или .jpeg.",
+    "Rows and columns of the leads.": "Строки и столбцы отведений.",
+    "Order of the limb leads; else by the exam.": (
+        "Порядок отведений от конечностей; без параметра — по типу обследования."
+    ),
+    "Lead of a rhythm strip below the columns; may be repeated.": (
+        "Отведение для полосы ритма под столбцами; можно указать несколько раз."
+    ),
+    "Paper speed, mm/s.": "Скорость ленты, мм/с.",
+    "mm/mV. Without it 10, or 5 if the traces would not fit.": (
+        "Усиление, мм/мВ. Без параметра 10 или, если кривые не помещаются, 5."
+    ),
+    "Of daplf,drift,tremor, with commas between them; or none.": (
+        "Фильтры из daplf,drift,tremor через запятую; или none — без фильтров."
+    ),
+    "Mains that daplf removes, Hz.": "Частота сети, которую убирает daplf, Гц.",
+    "Language of the page. Without it: that of messages.": "Язык страницы. Без параметра — язык сообщений.",
+    "A4 upright.": "A4 вертикально.",
+    "Only this part; may be repeated. Without it: all.": (
+        "Только эта часть; можно указать несколько раз. Без параметра — все."
+    ),
+    "Where in the recording the first page begins.": "С какой секунды записи начинается первая страница.",
+    "Dots an inch of pictures.": "Точек на дюйм в картинках.",
+    "Picture of a stamp, PNG or JPEG, beside the doctor's conclusion.": (
+        "Изображение печати (PNG или JPEG) рядом с заключением врача."
+    ),
+    "Print an ECG to a file: PDF, or pictures of its pages. A file is analysed on the spot; of an exam at a "
+    "server the automatic report and the conclusions are read. Of several pages the first picture gets the "
+    "name that was given, the others NAME-2, NAME-3 and so on.": (
+        "Напечатать ЭКГ в файл: PDF или картинки страниц. ЭКГ из файла анализируется на месте; для "
+        "обследования на сервере читаются автоматический анализ и заключения. Если страниц несколько, первая "
+        "картинка получает указанное имя, остальные — ИМЯ-2, ИМЯ-3 и так далее."
+    ),
     "When it was recorded, if the file does not say.": "Когда снято, если в файле этого нет.",
     "Archive; without it the HCF's default.": "Архив; без параметра — архив учреждения по умолчанию.",
     "Device number.": "Номер прибора.",

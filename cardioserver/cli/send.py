@@ -123,8 +123,8 @@ def _read(file: Path, additions: Additions) -> tuple[Exam, Recording]:
 
     foreign = read(file)
     patient = additions.identity.patient(foreign.patient)
-    started_at = foreign.started_at or additions.started_at or _changed_at(file)
-    exam = foreign.exam(_uuid(foreign.recording, patient.number), patient=patient, started_at=started_at)
+    started_at = foreign.started_at or additions.started_at or changed_at(file)
+    exam = foreign.exam(exam_uuid(foreign.recording, patient.number), patient=patient, started_at=started_at)
     exam = replace(
         exam,
         archive_id=additions.archive_id,
@@ -135,12 +135,12 @@ def _read(file: Path, additions: Additions) -> tuple[Exam, Recording]:
     return exam, foreign.recording
 
 
-def _changed_at(file: Path) -> datetime:
+def changed_at(file: Path) -> datetime:
     """When the file was written: a guess, but the same on every sending."""
     return datetime.fromtimestamp(file.stat().st_mtime, UTC).astimezone()
 
 
-def _uuid(recording: Recording, patient_number: str) -> UUID:
+def exam_uuid(recording: Recording, patient_number: str) -> UUID:
     """The same for the same samples of the same patient, whatever the file is called."""
     import hashlib
 

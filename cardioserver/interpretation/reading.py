@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.rules import (
     atria,
     axis,
     bundle,
-    children,
-    electrolytes,
     elevation,
     fascicles,
     infarction,
@@ -18,11 +14,9 @@ from cardioserver.interpretation.rules import (
     leftventricle,
     preexcitation,
     qt,
-    quality,
     rate,
     repolarisation,
     rightventricle,
-    sgarbossa,
     summary,
     voltage,
 )
@@ -36,15 +30,12 @@ RULES = (
     axis.axis,
     leftventricle.left_ventricle,
     rightventricle.right_ventricle,
-    children.children,
     atria.atria,
     voltage.voltage,
     infarction.infarction,
     injury.injury,
-    sgarbossa.sgarbossa,
     elevation.elevation,
     repolarisation.repolarisation,
-    electrolytes.electrolytes,
     qt.qt,
     summary.summary,
 )
@@ -53,7 +44,6 @@ RULES = (
 VOCABULARY = {
     term.code: term
     for module in (
-        quality,
         rate,
         preexcitation,
         bundle,
@@ -65,10 +55,8 @@ VOCABULARY = {
         voltage,
         infarction,
         injury,
-        sgarbossa,
         elevation,
         repolarisation,
-        electrolytes,
         qt,
         summary,
     )
@@ -81,8 +69,7 @@ _ORDER = {section: place for place, section in enumerate(Section)}
 
 def read(case: Case) -> tuple[Statement, ...]:
     """All statements about *case*, ordered by section."""
-    found = list(quality.quality(case, ()))
-    case = replace(case, misread=quality.misread(case))
+    found: list[Statement] = []
     for rule in RULES:
         found += rule(case, tuple(found))
     return tuple(sorted(found, key=lambda statement: _ORDER[statement.section]))

@@ -11,7 +11,6 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, r_height, s_depth
 from cardioserver.interpretation.rules.bundle import CLBBB
 from cardioserver.interpretation.rules.fascicles import LAFB
-from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.language import Phrase
 from cardioserver.signal.measurements import LeadMeasurements
@@ -39,8 +38,7 @@ ROMHILT_SURE = 5
 
 LVH = Term(
     "LVH", Section.HYPERTROPHY, Severity.ABNORMAL,
-    "Left ventricular hypertrophy (criteria: {criteria})",
-    "Гипертрофия левого желудочка (критерии: {criteria})", AHA,
+    "Left ventricular hypertrophy ({criteria})", "Гипертрофия левого желудочка ({criteria})", AHA,
 )  # fmt: skip
 LVH_STRAIN = Term(
     "LVH_STRAIN", Section.HYPERTROPHY, Severity.ABNORMAL,
@@ -49,8 +47,8 @@ LVH_STRAIN = Term(
 )  # fmt: skip
 VCLVH = Term(
     "VCLVH", Section.HYPERTROPHY, Severity.BORDERLINE,
-    "Voltage criteria for left ventricular hypertrophy ({criteria}); may be a normal variant",
-    "Амплитудные критерии гипертрофии левого желудочка ({criteria}); возможен вариант нормы", AHA,
+    "Voltage criterion for left ventricular hypertrophy ({criteria}); may be a normal variant",
+    "Амплитудный критерий гипертрофии левого желудочка ({criteria}); возможен вариант нормы", AHA,
 )  # fmt: skip
 TERMS = (LVH, LVH_STRAIN, VCLVH)
 
@@ -66,7 +64,7 @@ class Criterion:
 
 def left_ventricle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Voltage by several criteria, with ST-T changes or Romhilt and Estes' points surer."""
-    if not case.is_adult or not case.is_readable or said(found, CLBBB, WPW):
+    if not case.is_adult or not case.is_readable or said(found, CLBBB):
         return
     strain = _strain(case)
     met = [*_voltage(case, fascicular=said(found, LAFB)), *_points(case, bool(strain))]
@@ -122,7 +120,7 @@ def _voltage(case: Case, *, fascicular: bool) -> Iterator[Criterion]:
     if sokolow >= SOKOLOW_UV:
         fact = Fact("sokolow_lyon", sokolow, "µV", f"≥ {SOKOLOW_UV:g}")
         yield Criterion(
-            Phrase("Sokolow–Lyon", "Соколов–Лайон"), fact, "M. Sokolow, T. Lyon, Am. Heart J. 37:161, 1949"
+            Phrase("Sokolow–Lyon", "Соколова–Лайона"), fact, "M. Sokolow, T. Lyon, Am. Heart J. 37:161, 1949"
         )
     if fascicular:
         return
@@ -134,14 +132,14 @@ def _voltage(case: Case, *, fascicular: bool) -> Iterator[Criterion]:
     if cornell > limit:
         fact = Fact("cornell", cornell, "µV", f"> {limit:g}")
         yield Criterion(
-            Phrase("Cornell voltage", "Корнельский вольтаж"), fact,
+            Phrase("Cornell voltage", "Корнелльский вольтажный"), fact,
             "P. Casale et al., J. Am. Coll. Cardiol. 6:572, 1985",
         )  # fmt: skip
     product = (cornell + (CORNELL_WOMEN_UV if sex is Sex.FEMALE else 0.0)) * (qrs or 0.0) / 1000
     if product > PRODUCT_UVS:
         fact = Fact("cornell_product", product, "µV·s", f"> {PRODUCT_UVS:g}")
         yield Criterion(
-            Phrase("Cornell product", "Корнельское произведение"), fact,
+            Phrase("Cornell product", "Корнелльское произведение"), fact,
             "T. Molloy et al., J. Am. Coll. Cardiol. 20:1180, 1992",
         )  # fmt: skip
     deepest = max(s_depth(case.lead(lead)) for lead in TWELVE_LEADS) + s_depth(case.lead(Lead.V4))
@@ -180,11 +178,11 @@ def _points(case: Case, strain: bool) -> Iterator[Criterion]:
     high |= any(s_depth(lead) >= CHEST_UV for lead in right) or any(
         r_height(lead) >= CHEST_UV for lead in left
     )
-    v1, axis = right[0], case.axis
+    v1, axis = right[0], case.measurements.qrs_axis
     points = 3 * high + 3 * strain + 3 * (v1 is not None and (v1.p_min or 0.0) <= -P_UV)
     points += 2 * (axis is not None and axis <= LEFT_AXIS) + ((case.measurements.qrs or 0.0) >= LONG_QRS_MS)
     points += any(lead is not None and (lead.activation_ms or 0.0) >= LATE_PEAK_MS for lead in left)
     if high and points >= ROMHILT_SURE:
         fact = Fact("romhilt_estes", points, "", f"≥ {ROMHILT_SURE}")
-        name = Phrase("Romhilt–Estes", "Ромхильт–Эстес")
+        name = Phrase("Romhilt–Estes", "Ромхильта–Эстеса")
         yield Criterion(name, fact, "D. Romhilt, E. Estes, Am. Heart J. 75:752, 1968")

@@ -51,10 +51,8 @@ from cardioserver.protocol.messages.reading import (
     GetAutoReport,
     GetExam,
     GetSignal,
-    InterpretationRequested,
     PatientPage,
     PatientRecord,
-    RequestInterpretation,
     Signal,
 )
 from cardioserver.protocol.messages.session import (
@@ -111,7 +109,6 @@ __all__ = [
     "HcfRecord",
     "Hcfs",
     "Hello",
-    "InterpretationRequested",
     "Limits",
     "ListAccounts",
     "ListArchives",
@@ -128,7 +125,6 @@ __all__ = [
     "Ping",
     "Pong",
     "ReleaseOrder",
-    "RequestInterpretation",
     "Role",
     "SaveConclusion",
     "SendExam",

@@ -1,0 +1,101 @@
+"""A made ECG of known shape, and everything else a page carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from cardioserver.ecg.exam import Exam
+from cardioserver.ecg.lead import TWELVE_LEADS, Lead
+from cardioserver.ecg.patient import Patient, Sex
+from cardioserver.ecg.recording import Recording, SignalFormat
+from cardioserver.interpretation.document import Document
+from cardioserver.interpretation.interpreter import interpret
+from cardioserver.language import Phrase
+from cardioserver.reports import Conclusion, Content, Options
+from cardioserver.signal.measurements import Measurements
+
+ZONE = timezone(timedelta(hours=3))
+RATE = 500.0
+RR_S, FIRST_S = 0.8, 0.5
+WAVES = ((-0.16, 0.025, 0.12), (-0.02, 0.006, -0.1), (0.0, 0.012, 1.0), (0.25, 0.05, 0.25))
+"""P, Q, R and T as bells: centre and width in s, size as a share of R."""
+HEIGHTS = dict(
+    zip(TWELVE_LEADS, (700, 1100, 400, -900, 150, 750, -600, -1200, 500, 1500, 1300, 1000), strict=True)
+)
+"""µV of R."""
+OPTIONS = Options(datetime(2026, 11, 21, 9, 0, tzinfo=ZONE), filters=frozenset())
+TEXT = Phrase(
+    "Sinus rhythm. Normal rate, HR = 75 bpm.\nNormal axis.",
+    "Синусовый водитель ритма. Нормосистолия, ЧСС = 75 уд/мин.\nНормальное положение оси сердца.",
+)
+
+
+def line(seconds: float, rate: float = RATE) -> np.ndarray:
+    """One lead with an R of 1."""
+    time = np.arange(round(seconds * rate)) / rate
+    shape = np.zeros_like(time)
+    for at in beats(seconds):
+        for centre, width, size in WAVES:
+            near = np.abs(time - at - centre) < 6 * width
+            shape[near] += size * np.exp(-0.5 * ((time[near] - at - centre) / width) ** 2)
+    return shape
+
+
+def beats(seconds: float) -> np.ndarray:
+    """Times of the R peaks, s."""
+    return np.arange(FIRST_S, seconds - 0.01, RR_S)
+
+
+def recording(
+    seconds: float = 10.0, leads: tuple[Lead, ...] = TWELVE_LEADS, rate: float = RATE, **marks: Any
+) -> Recording:
+    """The made ECG; unknown leads have an R of 1 mV."""
+    heights = np.array([HEIGHTS.get(lead, 1000) for lead in leads])
+    samples = np.round(np.outer(heights, line(seconds, rate))).astype("<i2")
+    signal = SignalFormat(rate, leads, (1.0,) * len(leads), 16, samples.shape[1], **marks)
+    return Recording(signal, samples)
+
+
+def exam(seconds: float = 10.0, **changes: Any) -> Exam:
+    """A described exam."""
+    started = datetime(2026, 11, 21, 8, 30, 15, tzinfo=ZONE)
+    patient = Patient("1017-А", Sex.FEMALE, date(1961, 4, 12), "Әлиева", "Гүлнұр", "Һамитқызы")
+    described = Exam(
+        UUID(int=7), patient, started, started + timedelta(seconds=seconds),
+        height_cm=164, weight_kg=61.5, device_number="KMT-0042", accession_number="A-2026-000123",
+    )  # fmt: skip
+    return replace(described, **changes)
+
+
+def document(of: Recording) -> Document:
+    """A reading whose numbers and text are fixed, whatever the analysis learns."""
+    numbers = Measurements(
+        rate=75.0, rr=800.0, rr_min=796.0, rr_max=804.0, p=104.0, pr=158.0, qrs=92.0, qt=386.0,
+        qtc_bazett=431.6, qtc_fridericia=415.8, p_axis=52.0, qrs_axis=-12.0, t_axis=41.0,
+    )  # fmt: skip
+    return replace(interpret(of), measurements=numbers, text=TEXT)
+
+
+def content(of: Recording | None = None, **changes: Any) -> Content:
+    """Everything about the made ECG; without a conclusion unless one is given."""
+    shown = of or recording()
+    whole = Content(
+        exam(shown.duration),
+        shown,
+        document(shown),
+        hcf="Городская поликлиника № 5",
+        archive="ЭКГ",
+        exam_id=123,
+    )
+    return replace(whole, **changes)
+
+
+def conclusion(text: str = "Вариант нормы.", **changes: Any) -> Conclusion:
+    """A signed one."""
+    signed = Conclusion(text, "Петрова Анна Викторовна", datetime(2026, 11, 21, 14, 5, tzinfo=ZONE))
+    return replace(signed, **changes)
