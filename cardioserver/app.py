@@ -20,9 +20,12 @@ from cardioserver.archive.journal import Journal
 from cardioserver.archive.passwords import Passwords
 from cardioserver.archive.retention import forget_old
 from cardioserver.integration.exporter import Exporter
+from cardioserver.integration.interpreter import Interpreter
 from cardioserver.integration.registry import load_exporters
 from cardioserver.integration.source import ArchiveSource
 from cardioserver.integration.worker import DeliveryWorker
+from cardioserver.interpretation.limits import Limits
+from cardioserver.interpretation.pool import Pool
 from cardioserver.language import Phrase
 from cardioserver.server.folder import DataFolder, FolderInUse, server_id
 from cardioserver.server.logs import Log, open_log
@@ -41,6 +44,9 @@ SNAPSHOT_SECONDS = 10.0
 
 RETENTION_SECONDS = 6 * 3600.0
 """How often rows that nobody needs any more are deleted."""
+
+RETIRE_SECONDS = 30.0
+"""Between looks for workers that have nothing to do."""
 
 SNAPSHOT_FILE = "directory.json"
 
@@ -157,9 +163,12 @@ def build(config: Config) -> Application:
     try:
         certificates = _certificates(config)
         exporters = load_exporters(config.exporters)
+        engine = _engine(config)
         store = open_store(config)
         migrated = _prepare(store, has_copy=(config.data / SNAPSHOT_FILE).exists())
-        return _wire(config, folder, store, certificates, exporters, migrated=migrated)
+        return _wire(
+            config, folder, store, certificates, exporters=exporters, engine=engine, migrated=migrated
+        )
     except ConfigError as error:
         folder.close()
         raise ConfigError(error.file or config.file, error.problems) from None
@@ -176,15 +185,18 @@ def _wire(
     folder: DataFolder,
     store: Store,
     certificates: Certificates | None,
-    exporters: Sequence[Exporter],
     *,
+    exporters: Sequence[Exporter],
+    engine: Pool | None,
     migrated: bool,
 ) -> Application:
     database, bank, ids, snapshot = store.database, store.bank, store.ids, store.snapshot
     journal = Journal(database, config.data / "audit.waiting")
-    subscriptions = [exporter.terms.subscription for exporter in exporters]
+    interpreter = None if engine is None else _interpreter(config, engine, database, exporters)
+    consumers = [*exporters, *([] if interpreter is None else [interpreter])]
+    subscriptions = [consumer.terms.subscription for consumer in consumers]
     worker = DeliveryWorker(
-        database, exporters, ArchiveSource(database, bank), ids, server=str(server_id_of(config))
+        database, consumers, ArchiveSource(database, bank), ids, server=str(server_id_of(config))
     )
     services = Services(
         archive=Archive(
@@ -201,16 +213,40 @@ def _wire(
         ),
         authenticator=Authenticator(database, snapshot, ids, journal, passwords=Passwords()),
         worker=worker,
+        interpreter=interpreter,
         database=database,
         bank_path=config.bank_path,
     )
-    upkeep = Upkeep(
-        [
-            Chore("follow the database", SNAPSHOT_SECONDS, _follow(store, journal, migrated)),
-            Chore("forget old rows", RETENTION_SECONDS, lambda: forget_old(database)),
-        ]
+    chores = [
+        Chore("follow the database", SNAPSHOT_SECONDS, _follow(store, journal, migrated)),
+        Chore("forget old rows", RETENTION_SECONDS, lambda: forget_old(database)),
+    ]
+    if engine is not None:
+        chores.append(Chore("end idle workers", RETIRE_SECONDS, engine.retire))
+    return Application(config, folder, store, services, certificates, Upkeep(chores))
+
+
+def _engine(config: Config) -> Pool | None:
+    """What interprets; ``None``: nothing does."""
+    group = config.service_interpretation
+    if group.mode == "off":
+        return None
+    return Pool(group.workers, Limits(group.seconds, group.memory_bytes))
+
+
+def _interpreter(
+    config: Config, engine: Pool, database: Database, exporters: Sequence[Exporter]
+) -> Interpreter:
+    group = config.service_interpretation
+    most_samples = config.limits.upload_bytes // 2  # of 16 bits
+    return Interpreter(
+        engine,
+        database,
+        [exporter.terms.subscription for exporter in exporters],
+        threads=group.workers,
+        longest=engine.limits.seconds_of(most_samples),
+        leaves=group.mode == "remote",
     )
-    return Application(config, folder, store, services, certificates, upkeep)
 
 
 def _prepare(store: Store, *, has_copy: bool) -> bool:

@@ -60,7 +60,11 @@ class ServerProcess:
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        document = {"data": str(self.data), "log": {"file": str(self.log)}} | (settings or {})
+        document = {
+            "data": str(self.data),
+            "log": {"file": str(self.log)},
+            "service_interpretation": {"mode": "off"},  # starting workers takes longer than most tests
+        } | (settings or {})
         document["server"] = {"host": "127.0.0.1", "port": 0} | document.get("server", {})
         self.config.write_text(json.dumps(document), encoding="utf-8")
 

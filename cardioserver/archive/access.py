@@ -103,6 +103,7 @@ DECISIONS: dict[type, Decision] = {
     m.GetExam: _READ_EXAMS,
     m.GetSignal: _READ_EXAMS,
     m.GetAutoReport: _READ_EXAMS,
+    m.RequestInterpretation: _roles(Role.DOCTOR),
     m.SaveConclusion: _roles(Role.DOCTOR),
     m.ListConclusions: _READ_EXAMS,
     m.SendExam: _roles(Role.DOCTOR),

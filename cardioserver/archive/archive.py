@@ -80,6 +80,7 @@ class Archive:
             m.FindOrders: partial(orders.find, max_page=max_page),
         }
         self._writes: dict[type, Answer] = {
+            m.RequestInterpretation: partial(reports.request, **told),
             m.SaveConclusion: partial(conclusions.save, **kept),
             m.SendExam: partial(consultations.send, **kept),
             m.CreateOrder: partial(orders.create, **made),

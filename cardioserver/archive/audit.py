@@ -36,6 +36,7 @@ class Action(StrEnum):
     GET_EXAM = "get_exam"
     GET_SIGNAL = "get_signal"
     GET_AUTO_REPORT = "get_auto_report"
+    REQUEST_INTERPRETATION = "request_interpretation"
     LIST_CONCLUSIONS = "list_conclusions"
     SAVE_CONCLUSION = "save_conclusion"
     SEND_EXAM = "send_exam"
@@ -76,6 +77,7 @@ REQUEST_ACTIONS: dict[type, Action | None] = {
     m.GetExam: Action.GET_EXAM,
     m.GetSignal: Action.GET_SIGNAL,
     m.GetAutoReport: Action.GET_AUTO_REPORT,
+    m.RequestInterpretation: Action.REQUEST_INTERPRETATION,
     m.SaveConclusion: Action.SAVE_CONCLUSION,
     m.ListConclusions: Action.LIST_CONCLUSIONS,
     m.SendExam: Action.SEND_EXAM,

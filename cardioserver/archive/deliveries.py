@@ -114,6 +114,14 @@ def count_deliveries(connection: Connection) -> dict[tuple[str, DeliveryStatus],
     return {(exporter, DeliveryStatus(status)): count for exporter, status, count in rows}
 
 
+def delays(connection: Connection, clock: Clock = database_time) -> dict[str, float]:
+    """For how many seconds the longest due delivery of each exporter has been waiting for a worker."""
+    now = clock(connection)
+    query = select(delivery.c.exporter, func.min(delivery.c.next_attempt_at))
+    query = query.where(delivery.c.status == int(DeliveryStatus.WAITING)).group_by(delivery.c.exporter)
+    return {exporter: max((now - due).total_seconds(), 0.0) for exporter, due in connection.execute(query)}
+
+
 def retry(connection: Connection, wanted: DeliveryFilter, clock: Clock = database_time) -> int:
     """Have dead deliveries tried again, and waiting ones without their wait; all attempts are before them.
 

@@ -7,6 +7,7 @@ person or a peer can pass it on::
     ├── AccessDenied         the access rule says no
     ├── NotFound             no such thing, or none that the actor may know of
     ├── Conflict             somebody else was first (an order taken, a number used)
+    ├── NotOffered           switched off in the configuration
     ├── LoginFailed          wrong login or password, or the account is disabled
     ├── LoginThrottled       too many attempts; see ``retry_after``
     ├── WeakPassword
@@ -70,6 +71,10 @@ class NotFound(ArchiveError):
 
 class Conflict(ArchiveError):
     code = ErrorCode.CONFLICT
+
+
+class NotOffered(ArchiveError):
+    code = ErrorCode.NOT_OFFERED
 
 
 class LoginFailed(ArchiveError):

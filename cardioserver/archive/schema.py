@@ -281,6 +281,7 @@ auto_report = _table(
     Column("text_ru", long_text(), nullable=False),
     Column("text_en", long_text(), nullable=False),
     Column("document", long_text(), nullable=False),
+    _number("event_id", nullable=True),  # that asked for it, so that a repeated delivery makes no second one
 )
 """Machine interpretations."""
 

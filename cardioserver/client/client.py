@@ -143,6 +143,10 @@ class Client(Session):
         """The newest machine interpretation; ``version`` 0 if there is none yet."""
         return cast(m.AutoReport, await self.request(m.GetAutoReport(exam_id)))
 
+    async def request_interpretation(self, exam_id: int) -> m.InterpretationRequested:
+        """Have an exam interpreted anew; an event ``AUTO_REPORT`` tells when the new version is there."""
+        return cast(m.InterpretationRequested, await self.request(m.RequestInterpretation(exam_id)))
+
     # ------------------------------------------------------------ conclusions and consultation
 
     async def save_conclusion(self, exam_id: int, text: str, uuid: UUID | None = None) -> m.Conclusion:

@@ -22,6 +22,7 @@ IDEMPOTENT: frozenset[type] = frozenset(
         m.GetExam,
         m.GetSignal,
         m.GetAutoReport,
+        m.RequestInterpretation,  # asked for again before it is made, it is made once
         m.SaveConclusion,  # the client's own UUID names it
         m.ListConclusions,
         m.ListArchives,

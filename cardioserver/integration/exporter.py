@@ -103,6 +103,7 @@ class Terms:
     backoff: Backoff = field(default_factory=Backoff)
     threads: int = 1  # deliveries at the same time, on each server
     patience: float = 600.0  # seconds after which a delivery that does not end is tried by another worker
+    is_journalled: bool = True  # whether data leave, which the audit journal tells
 
     @property
     def name(self) -> str:

@@ -6,11 +6,9 @@ import logging
 import random
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 from cardioserver.archive import audit
@@ -22,6 +20,7 @@ from cardioserver.archive.errors import DamagedExam, DatabaseUnavailable, NotFou
 from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.leases import MAX_DOUBLINGS, Leases
 from cardioserver.integration.exporter import Exporter, Permanent, Retryable, Source
+from cardioserver.trace import place_of
 
 log = logging.getLogger(__name__)
 
@@ -187,9 +186,11 @@ class DeliveryWorker:
             text = str(error)
             return lambda: self._leases.bury(delivery, text)
         except Exception as error:  # of an exporter that anybody may have written
-            text = f"unexpected {type(error).__name__} at {_place(error)}"
+            text = f"unexpected {type(error).__name__} at {place_of(error)}"
             log.error("delivery %d to %s: %s", delivery.delivery_id, delivery.exporter, text)
             return fail(text)
+        if not exporter.terms.is_journalled:
+            return lambda: self._leases.done(delivery)
         entry = audit.entry(
             self._ids,
             None,
@@ -226,7 +227,7 @@ class DeliveryWorker:
     def _trouble(self, error: Exception) -> None:
         """Log that the outbox cannot be worked on: an outage once, the rest every time."""
         if not isinstance(error, DatabaseUnavailable):
-            log.error("the outbox cannot be read: %s at %s", type(error).__name__, _place(error))
+            log.error("the outbox cannot be read: %s at %s", type(error).__name__, place_of(error))
         elif not self._is_troubled:
             log.warning("deliveries wait for the database: %s", error.note)
         self._is_troubled = True
@@ -286,9 +287,3 @@ class _Bell:
         """Whether it is stopped within *timeout* seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self.is_stopped, timeout)
-
-
-def _place(error: Exception) -> str:
-    """File and line of an error, without its text: that may quote a patient's data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"

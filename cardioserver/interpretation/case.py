@@ -16,11 +16,15 @@ from cardioserver.signal.quality import Grade
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An analysed record and its person."""
+    """An analysed record and its person.
+
+    ``misread`` are leads whose electrodes seem swapped: to the rules they do not exist.
+    """
 
     format: SignalFormat
     analysis: Analysis
     person: Person
+    misread: frozenset[Lead] = frozenset()
 
     @property
     def measurements(self) -> Measurements:
@@ -50,8 +54,15 @@ class Case:
             BeatClass.SUPRAVENTRICULAR,
         )
 
+    @property
+    def axis(self) -> float | None:
+        """The frontal QRS axis in degrees; ``None`` if limb electrodes seem swapped."""
+        return None if Lead.I in self.misread else self.measurements.qrs_axis
+
     def lead(self, lead: Lead) -> LeadMeasurements | None:
         """What was measured in one lead; ``None`` if it was not recorded or cannot be read."""
-        if any(each.lead is lead and each.grade is Grade.POOR for each in self.analysis.quality.leads):
+        if lead in self.misread or any(
+            each.lead is lead and each.grade is Grade.POOR for each in self.analysis.quality.leads
+        ):
             return None
         return next((each for each in self.analysis.leads if each.lead is lead), None)

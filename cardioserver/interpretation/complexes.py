@@ -65,6 +65,16 @@ def t_height(lead: LeadMeasurements | None) -> float:
     return up if up >= -down else down
 
 
+def j_point(lead: LeadMeasurements | None) -> float:
+    """The level at the end of the QRS."""
+    return _size(lead, "j")
+
+
+def st_level(lead: LeadMeasurements | None) -> float:
+    """The level 60 ms after the end of the QRS."""
+    return _size(lead, "st60")
+
+
 def _size(lead: LeadMeasurements | None, name: str) -> float:
     value = None if lead is None else getattr(lead, name)
     return 0.0 if value is None else float(value)

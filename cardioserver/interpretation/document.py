@@ -5,7 +5,7 @@ It holds nothing that tells who the person is. ``docs/analysis.md`` describes ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -21,8 +21,11 @@ from cardioserver.signal.fiducials import NAMES, NONE
 from cardioserver.signal.measurements import LeadMeasurements, Measurements
 from cardioserver.signal.quality import Quality
 
-VERSION = 1
+VERSION: Literal[1] = 1
 """Goes up when a field changes its meaning or goes away; new fields may come without."""
+
+MOST_BEATS = 6000
+"""In a document that is kept: more than half an hour at any rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Document:
     """Everything said of one ECG by the machine. Unconfirmed until a doctor has signed."""
 
     format: Literal["cardioserver-analysis"]
-    version: int
+    version: Literal[1]
     program: str  # name and version of what made it
     signal: Signal
     person: Person
@@ -73,6 +76,7 @@ class Document:
     quality: Quality
     statements: tuple[Statement, ...]
     text: Phrase
+    abridged: bool = False  # ``beats`` and ``fiducials`` were left out, there are too many to keep
 
 
 _ADAPTER = TypeAdapter(Document)
@@ -100,6 +104,13 @@ def document_of(case: Case, statements: tuple[Statement, ...], text: Phrase) -> 
 
 def _waves(row: list[int]) -> Waves:
     return Waves(**{name: None if at == NONE else at for name, at in zip(NAMES, row, strict=True)})
+
+
+def abridge(document: Document) -> Document:
+    """The same without the single beats of a long record: what is kept and sent stays below a megabyte."""
+    if len(document.beats) <= MOST_BEATS:
+        return document
+    return replace(document, beats=(), fiducials=(), abridged=True)
 
 
 def encode(document: Document) -> bytes:

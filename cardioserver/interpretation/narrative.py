@@ -6,23 +6,40 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from cardioserver.interpretation.statement import Certainty, Statement
-from cardioserver.language import Phrase
+from cardioserver.language import Language, Phrase
 
 DOUBT = {
     Certainty.DEFINITE: Phrase("", ""),
     Certainty.PROBABLE: Phrase("Probable: ", "Вероятно: "),
     Certainty.POSSIBLE: Phrase("Possible: ", "Возможно: "),
 }
+UNCONFIRMED = Phrase(
+    "Machine interpretation, not confirmed by a doctor.",
+    "Машинная интерпретация, не подтверждена врачом.",
+)
+"""Ends every text: it is no conclusion until a doctor has signed."""
 
 
 def narrate(statements: Sequence[Statement]) -> Phrase:
-    """One line for each section, one sentence for each statement."""
-    lines = [list(group) for _, group in groupby(statements, key=lambda statement: statement.section)]
-    return Phrase(
-        "\n".join(" ".join(_sentence(one.en, DOUBT[one.certainty].en) for one in line) for line in lines),
-        "\n".join(" ".join(_sentence(one.ru, DOUBT[one.certainty].ru) for one in line) for line in lines),
-    )
+    """One line for each section, one sentence for each statement; the last line says who has not signed."""
+    return Phrase(_text(statements, "en"), _text(statements, "ru"))
 
 
-def _sentence(text: str, doubt: str) -> str:
-    return f"{doubt}{text[0].lower()}{text[1:]}." if doubt else f"{text}."
+def _text(statements: Sequence[Statement], language: Language) -> str:
+    lines = [
+        " ".join(_sentence(statement, language) for statement in section)
+        for _, section in groupby(statements, key=lambda statement: statement.section)
+    ]
+    return "\n".join([*lines, UNCONFIRMED.say(language)])
+
+
+def _sentence(statement: Statement, language: Language) -> str:
+    text = statement.ru if language == "ru" else statement.en
+    doubt = DOUBT[statement.certainty].say(language)
+    return f"{doubt}{_begun_small(text)}." if doubt else f"{text}."
+
+
+def _begun_small(text: str) -> str:
+    """*text* with a small first letter, unless its first word is an abbreviation."""
+    word = text.split(maxsplit=1)[0]
+    return text if word[1:] != word[1:].lower() else text[0].lower() + text[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -11,6 +12,11 @@ from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.patient import Sex
 
 DAYS_IN_YEAR = 365.2425
+DAYS_IN_WEEK = 7
+
+NEWBORN_DAYS = 30
+TODDLER_YEARS = 3
+OLD_YEARS = 90
 
 SexName = Annotated[
     Sex,
@@ -25,7 +31,8 @@ SexName = Annotated[
 class Person:
     """Sex, age and size; ``None`` and ``Sex.UNKNOWN`` where they are not known.
 
-    ``age`` is in years with a fraction: limits of the first year of life change within weeks.
+    ``age`` is in years, as exactly as limits need it: in whole days in the first month, in whole weeks in the
+    first three years, then in whole years, and no higher than 90 (the last as in 45 CFR 164.514(b)(2)(i)(C)).
     """
 
     sex: SexName = Sex.UNKNOWN
@@ -36,7 +43,16 @@ class Person:
     @classmethod
     def of(cls, exam: Exam) -> Person:
         """The anonymous part of an exam; the age from the birthday if it is known."""
-        age = None if exam.age_years is None else float(exam.age_years)
+        age = None if exam.age_years is None else min(float(exam.age_years), OLD_YEARS)
         if exam.patient.birthday is not None:
-            age = max((exam.started_at.date() - exam.patient.birthday).days, 0) / DAYS_IN_YEAR
+            age = _age(exam.patient.birthday, exam.started_at.date())
         return cls(exam.patient.sex, age, exam.height_cm, exam.weight_kg)
+
+
+def _age(birthday: date, day: date) -> float:
+    years = day.year - birthday.year - ((day.month, day.day) < (birthday.month, birthday.day))
+    if years >= TODDLER_YEARS:
+        return min(years, OLD_YEARS)
+    days = max((day - birthday).days, 0)
+    whole = days if days < NEWBORN_DAYS else days // DAYS_IN_WEEK * DAYS_IN_WEEK
+    return whole / DAYS_IN_YEAR

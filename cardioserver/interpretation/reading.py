@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.rules import (
     atria,
     axis,
     bundle,
+    children,
+    electrolytes,
     elevation,
     fascicles,
     infarction,
@@ -14,9 +18,11 @@ from cardioserver.interpretation.rules import (
     leftventricle,
     preexcitation,
     qt,
+    quality,
     rate,
     repolarisation,
     rightventricle,
+    sgarbossa,
     summary,
     voltage,
 )
@@ -30,12 +36,15 @@ RULES = (
     axis.axis,
     leftventricle.left_ventricle,
     rightventricle.right_ventricle,
+    children.children,
     atria.atria,
     voltage.voltage,
     infarction.infarction,
     injury.injury,
+    sgarbossa.sgarbossa,
     elevation.elevation,
     repolarisation.repolarisation,
+    electrolytes.electrolytes,
     qt.qt,
     summary.summary,
 )
@@ -44,6 +53,7 @@ RULES = (
 VOCABULARY = {
     term.code: term
     for module in (
+        quality,
         rate,
         preexcitation,
         bundle,
@@ -55,8 +65,10 @@ VOCABULARY = {
         voltage,
         infarction,
         injury,
+        sgarbossa,
         elevation,
         repolarisation,
+        electrolytes,
         qt,
         summary,
     )
@@ -69,7 +81,8 @@ _ORDER = {section: place for place, section in enumerate(Section)}
 
 def read(case: Case) -> tuple[Statement, ...]:
     """All statements about *case*, ordered by section."""
-    found: list[Statement] = []
+    found = list(quality.quality(case, ()))
+    case = replace(case, misread=quality.misread(case))
     for rule in RULES:
         found += rule(case, tuple(found))
     return tuple(sorted(found, key=lambda statement: _ORDER[statement.section]))

@@ -92,6 +92,10 @@ TEXTS: dict[ErrorCode, tuple[str, str]] = {
         "Somebody else has already changed this.",
         "Это уже изменено кем-то другим.",
     ),
+    ErrorCode.NOT_OFFERED: (
+        "This server does not do that: it is switched off in its configuration.",
+        "Этот сервер такого не делает: в его настройках это выключено.",
+    ),
     ErrorCode.UPLOAD_UNKNOWN: (
         "No upload with this exam UUID was begun; begin it again.",
         "Передача обследования с таким UUID не начата; начните её заново.",

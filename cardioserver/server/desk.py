@@ -38,7 +38,9 @@ SIGNAL_GUESS_BYTES = 8 * 1024 * 1024
 """What a signal is taken for until it is read: so many at a time that large ones do not surprise."""
 
 _STEPS = (m.UploadBegin, m.UploadChunk, m.UploadCommit, m.UploadAbort)
-_ANNOUNCED = (m.SaveConclusion, m.SendExam, m.CreateOrder, m.TakeOrder, m.ReleaseOrder)
+_ANNOUNCED = (
+    m.RequestInterpretation, m.SaveConclusion, m.SendExam, m.CreateOrder, m.TakeOrder, m.ReleaseOrder,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

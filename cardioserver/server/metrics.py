@@ -13,7 +13,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -21,6 +21,9 @@ from cardioserver.protocol.messages import ErrorCode
 
 Rows = Callable[[], Iterable[tuple[Sequence[str], float]]]
 """Reads the rows of a table: values of its labels, and a number."""
+
+Summaries = Callable[[], Iterable[tuple[Sequence[str], int, float]]]
+"""Reads the rows of a table: values of its labels, how many, and their sum."""
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
@@ -87,12 +90,30 @@ class Metrics:
         """Show several numbers, told apart by *labels*; *read* must be thread-safe."""
         self.registry.register(_Table(name, text, labels, read))
 
+    def summary(self, name: str, text: str, labels: Sequence[str], read: Summaries) -> None:
+        """Show counts with their sums, told apart by *labels*; *read* must be thread-safe."""
+        self.registry.register(_Summary(name, text, labels, read))
+
     def page(self) -> bytes:
         """The text Prometheus fetches."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(name, text, registry=self.registry)
+
+
+class _Summary(Collector):
+    def __init__(self, name: str, text: str, labels: Sequence[str], read: Summaries) -> None:
+        self._name, self._text, self._labels, self._read = name, text, labels, read
+
+    def describe(self) -> Iterable[Metric]:
+        return [SummaryMetricFamily(self._name, self._text, labels=self._labels)]
+
+    def collect(self) -> Iterable[Metric]:
+        family = SummaryMetricFamily(self._name, self._text, labels=self._labels)
+        for values, count, total in self._read():
+            family.add_metric(values, count, total)
+        yield family
 
 
 class _Table(Collector):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cardioserver.archive.authenticator import Authenticator
 from cardioserver.archive.database import Database
-from cardioserver.archive.deliveries import count_deliveries
+from cardioserver.archive.deliveries import count_deliveries, delays
 from cardioserver.archive.errors import DatabaseUnavailable
 from cardioserver.archive.ingest import Ingest
+from cardioserver.integration.interpreter import Interpreter
 from cardioserver.integration.worker import DeliveryWorker
 from cardioserver.server.desk import Desk, Identity, Pools
 from cardioserver.server.listener import Listener
@@ -49,6 +51,7 @@ class Services:
     ingest: Ingest
     authenticator: Authenticator
     worker: DeliveryWorker
+    interpreter: Interpreter | None
     database: Database
     bank_path: Path
 
@@ -105,6 +108,9 @@ class Server:
             metrics=self.metrics,
         )
         self._listener = Listener(self._resources, desk, certificates)
+        if services.interpreter is not None:
+            services.interpreter.on_report = self._reported
+        self._loop = loop
         self._monitoring: Monitoring | None = None
         self._show_gauges()
 
@@ -185,6 +191,11 @@ class Server:
         self._pushes.wake()
         self._services.worker.wake()
 
+    def _reported(self) -> None:
+        """There is a new auto report; called in any thread, also when the loop has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._changed)
+
     def _show_gauges(self) -> None:
         resources, pools, metrics = self._resources, self._pools, self.metrics
         metrics.gauge("cardioserver_connections", "Connections.", lambda: self.connections)
@@ -220,6 +231,20 @@ class Server:
             ("exporter", "status"),
             self._deliveries,
         )
+        metrics.table(
+            "cardioserver_delivery_delay_seconds",
+            "How long the longest due delivery has been waiting for a worker.",
+            ("exporter",),
+            self._delays,
+        )
+        interpreter = self._services.interpreter
+        if interpreter is not None:
+            metrics.summary(
+                "cardioserver_interpretation_seconds",
+                "Time of interpretations.",
+                ("outcome",),
+                lambda: [((name,), one.count, one.seconds) for name, one in interpreter.tallies().items()],
+            )
 
     def _deliveries(self) -> list[tuple[tuple[str, ...], float]]:
         try:
@@ -228,3 +253,11 @@ class Server:
         except DatabaseUnavailable:
             return []
         return [((name, status.name.lower()), count) for (name, status), count in counts.items()]
+
+    def _delays(self) -> list[tuple[tuple[str, ...], float]]:
+        try:
+            with self._services.database.read() as connection:
+                found = delays(connection)
+        except DatabaseUnavailable:
+            return []
+        return [((name,), seconds) for name, seconds in found.items()]

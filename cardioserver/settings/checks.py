@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cardioserver.language import Phrase
-from cardioserver.settings.config import Config
+from cardioserver.settings.config import INTERPRETATION, Config
 from cardioserver.settings.errors import Problem
 
 
@@ -17,6 +17,7 @@ def problems_of(config: Config) -> Iterator[Problem]:
     yield from _cluster(config)
     yield from _tls(config)
     yield from _limits(config)
+    yield from _interpretation(config)
     yield from _exporters(config)
 
 
@@ -85,6 +86,23 @@ def _limits(config: Config) -> Iterator[Problem]:
         )
 
 
+def _interpretation(config: Config) -> Iterator[Problem]:
+    group = config.service_interpretation
+    place = "service_interpretation"
+    if group.mode == "remote" and not group.hosts:
+        yield Problem(
+            f"{place}.hosts", "[]", Phrase("`remote` needs at least one", "для `remote` нужен хотя бы один")
+        )
+    files = {"ca": group.ca, "certificate": group.certificate, "key": group.key}
+    for name, file in files.items():
+        if file is not None and not group.tls:
+            yield Problem(f"{place}.{name}", None, Phrase(f"needs `{place}.tls`", f"требует `{place}.tls`"))
+        yield from _readable(f"{place}.{name}", file)
+    if group.key is not None and group.certificate is None:
+        needed = f"{place}.certificate"
+        yield Problem(f"{place}.key", None, Phrase(f"needs `{needed}`", f"требует `{needed}`"))
+
+
 def _exporters(config: Config) -> Iterator[Problem]:
     seen: set[str] = set()
     for number, exporter in enumerate(config.exporters):
@@ -95,6 +113,12 @@ def _exporters(config: Config) -> Iterator[Problem]:
                 Phrase("another exporter has this name", "так уже назван другой экспортёр"),
             )
         seen.add(exporter.name)
+        if exporter.name == INTERPRETATION:
+            yield Problem(
+                f"exporters[{number}].name",
+                json.dumps(exporter.name),
+                Phrase("this name is the server's own", "это имя занято самим сервером"),
+            )
 
 
 def _readable(path: str, file: Path | None) -> Iterator[Problem]:

@@ -18,12 +18,21 @@ MIB = 1024 * KIB
 DEFAULT_PORT = 48004
 """The port of the original product."""
 
+INTERPRETATION_PORT = 48044
+"""Of the interpretation service."""
+
+INTERPRETATION = "interpretation"
+"""The name under which interpretations are owed in the outbox; no exporter may take it."""
+
 MAX_SERVER_ID = 1023
 """Ten bits of every identifier are the server's (:mod:`cardioserver.archive.ids`)."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 ServerId = Annotated[int, Field(ge=1, le=MAX_SERVER_ID)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+HostName = Annotated[
+    str, Field(max_length=255, pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?$")
+]
 
 SECRET: dict[str, Any] = {"secret": True}
 """Marks a field whose value never appears in a message."""
@@ -178,6 +187,46 @@ class LogSettings(Group):
     )
 
 
+class InterpretationSettings(Group):
+    """Who interprets the stored exams. A remote service gets the signal, sex, age, height and weight."""
+
+    mode: Literal["embedded", "remote", "off"] = Field(
+        default="embedded",
+        description="`embedded`: worker processes of this server; `remote`: services on other machines.",
+    )
+    workers: int = Field(default=2, ge=1, le=64, description="Interpretations at once.")
+    seconds: Seconds = Field(
+        default=30.0, description="Most time for a short ECG; long ones get more in proportion."
+    )
+    memory_bytes: int = Field(
+        default=1024 * MIB,
+        ge=64 * MIB,
+        le=256 * 1024 * MIB,
+        description="Most memory of a worker for a short ECG; long ones get more in proportion.",
+    )
+    hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description=f"`remote`: services in the order in which they are tried; without a port: "
+        f"{INTERPRETATION_PORT}.",
+    )
+    tls: bool = Field(default=False, description="Whether the services speak TLS.")
+    ca: Path | None = Field(
+        default=None,
+        description="PEM file: authorities of their certificates. Without it: those of the system.",
+    )
+    certificate: Path | None = Field(
+        default=None, description="PEM file: certificate to show them, then its chain."
+    )
+    key: Path | None = Field(
+        default=None, description="PEM file: its private key. Without it: in `certificate`."
+    )
+    connect_seconds: Seconds = Field(default=5.0, description="To connect to a service.")
+    failures: int = Field(
+        default=3, ge=1, le=1000, description="Failures in a row after which a service is left alone."
+    )
+    rest_seconds: Seconds = Field(default=30.0, description="For so long; then it is tried once.")
+
+
 class ExporterSettings(Group):
     """One system that receives documents."""
 
@@ -208,6 +257,9 @@ class Config(Group):
     tls: TlsSettings = Field(default=TlsSettings(), description=TlsSettings.__doc__)
     monitoring: MonitoringSettings = Field(
         default=MonitoringSettings(), description=MonitoringSettings.__doc__
+    )
+    service_interpretation: InterpretationSettings = Field(
+        default=InterpretationSettings(), description=InterpretationSettings.__doc__
     )
     log: LogSettings = Field(default=LogSettings(), description=LogSettings.__doc__)
     exporters: tuple[ExporterSettings, ...] = Field(default=(), description=ExporterSettings.__doc__)

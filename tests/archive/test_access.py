@@ -28,6 +28,7 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.ingest import Ingest
 from cardioserver.archive.journal import Journal
 from cardioserver.ecg.patient import Patient
+from cardioserver.integration.interpreter import SUBSCRIPTION
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.messages import EventKind, Role
 from tests.archive import examples
@@ -77,6 +78,10 @@ GetAutoReport    uploaded   R D V . S P
 GetAutoReport    own        . D V . S P
 GetAutoReport    sent       . D V . S P
 GetAutoReport    foreign    . . . . . P
+RequestInterpretation uploaded . D . . . P
+RequestInterpretation own      . D . . . P
+RequestInterpretation sent     . D . . . P
+RequestInterpretation foreign  . . . . . P
 SaveConclusion   uploaded   . D . . . P
 SaveConclusion   own        . D . . . P
 SaveConclusion   sent       . D . . . P
@@ -224,7 +229,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     yield Scene(
         database,
         world,
-        Archive(database, bank, ids, journal),
+        Archive(database, bank, ids, journal, subscriptions=(SUBSCRIPTION,)),
         ingest,
         Authenticator(database, snapshot, ids, journal),
         actors,
@@ -306,7 +311,7 @@ def subscribe(scene: Scene, actor: Actor, whose: str) -> None:
     access.require(actor, m.Subscribe)
     exam_id = scene.exam_id(whose)
     with scene.database.read() as connection:
-        caught_up = events.events_after(connection, actor, EventKind(31), 0, 1000)
+        caught_up = events.events_after(connection, actor, ~EventKind(0), 0, 1000)
         announced = events.announcements_after(connection, 0, 1000)
     pushed = tuple(a.event for a in announced if access.hears(actor, a.audience))
     assert caught_up == pushed
@@ -357,6 +362,7 @@ ASK: dict[str, Callable[[Scene, Actor, str], object]] = {
     "GetExam": reads(m.GetExam),
     "GetSignal": reads(m.GetSignal),
     "GetAutoReport": reads(m.GetAutoReport),
+    "RequestInterpretation": reads(m.RequestInterpretation),
     "SaveConclusion": reads(lambda exam_id: m.SaveConclusion(exam_id, uuid.uuid4(), "Норма")),
     "ListConclusions": reads(m.ListConclusions),
     "SendExam": lambda scene, actor, whose: scene.archive.handle(
@@ -414,7 +420,8 @@ def _answered() -> frozenset[type]:
 
 
 @pytest.mark.parametrize(
-    "name", ["GetExam", "GetSignal", "ListConclusions", "GetAutoReport", "SaveConclusion"]
+    "name",
+    ["GetExam", "GetSignal", "ListConclusions", "GetAutoReport", "RequestInterpretation", "SaveConclusion"],
 )
 def test_a_foreign_exam_and_none_at_all_look_the_same(scene: Scene, name: str) -> None:
     make: Any = REQUEST_TYPES[name]

@@ -20,6 +20,7 @@ from cardioserver.archive.ids import IdGenerator
 from cardioserver.archive.journal import Journal
 from cardioserver.ecg.errors import InvalidField
 from cardioserver.ecg.lead import Lead
+from cardioserver.integration.interpreter import SUBSCRIPTION
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.layout import parse, serialise
 from cardioserver.protocol.messages import REQUESTS, Role
@@ -41,7 +42,9 @@ def bank(tmp_path: Path) -> Bank:
 
 @pytest.fixture
 def archive(database: Database, bank: Bank, ids: IdGenerator, tmp_path: Path) -> Archive:
-    return Archive(database, bank, ids, Journal(database, tmp_path / "waiting"))
+    return Archive(
+        database, bank, ids, Journal(database, tmp_path / "waiting"), subscriptions=(SUBSCRIPTION,)
+    )
 
 
 def journal(database: Database, **query: Any) -> list[AuditEntry]:
@@ -54,6 +57,7 @@ def requests(exam_id: int, hcf_id: int, order_id: int) -> dict[type, Any]:
     made = [
         m.FindPatients(), m.FindExams(), m.GetExam(exam_id), m.GetAutoReport(exam_id),
         m.ListConclusions(exam_id), m.ListArchives(), m.ListHcfs(), m.ListAccounts(), m.FindOrders(),
+        m.RequestInterpretation(exam_id),
         m.SaveConclusion(exam_id, uuid4(), "норма"), m.SendExam(exam_id, hcf_id),
         m.CreateOrder(PATIENT), m.TakeOrder(order_id), m.ReleaseOrder(order_id),
     ]  # fmt: skip
@@ -112,7 +116,7 @@ def test_an_exam_of_others_and_one_that_is_not_there_look_the_same(
     foreign = add_exam(database, ids, clinic).exam_id
     absent = ids.next()
     for make in (
-        m.GetExam, m.GetSignal, m.GetAutoReport, m.ListConclusions,
+        m.GetExam, m.GetSignal, m.GetAutoReport, m.RequestInterpretation, m.ListConclusions,
         lambda i: m.SaveConclusion(i, uuid4(), "x"), lambda i: m.SendExam(i, clinic.hcf_id),
     ):  # fmt: skip
         told = []

@@ -28,12 +28,13 @@ SERVER = """
 import sys
 from pathlib import Path
 from cardioserver.archive import spool
-from cardioserver.archive.staging import Helper
+from cardioserver.archive.staging import Helpers
 own = spool.create(Path(sys.argv[1]), 1)
-helper = Helper(own.lock)
-while not helper.is_ready:
+helpers = Helpers(1, own.lock)
+helpers._start()
+while not helpers.children.free[0].is_ready:
     pass
-print(helper._process.pid, flush=True)
+print(helpers.children.free[0].pid, flush=True)
 sys.stdin.read()
 """
 
@@ -62,12 +63,14 @@ def _stage(
 
 
 def _jobs(helpers: Helpers) -> int:
-    return sum(helper.jobs for helper in helpers._free)
+    return sum(helper.jobs for helper in helpers.children.free)
 
 
 def _wait_for_helper(helpers: Helpers, path: Path) -> None:
     _stage(helpers, path)
-    wait_until(lambda: bool(helpers._free) and helpers._free[0].is_ready, "the helper has started")
+    wait_until(
+        lambda: bool(helpers.children.free) and helpers.children.free[0].is_ready, "the helper has started"
+    )
 
 
 def test_a_helper_writes_the_same_file(helpers: Helpers, tmp_path: Path) -> None:
@@ -83,7 +86,7 @@ def test_a_helper_writes_the_same_file(helpers: Helpers, tmp_path: Path) -> None
 def test_nobody_is_started_while_few_arrive(helpers: Helpers, tmp_path: Path) -> None:
     helpers.stage(tmp_path / "exam", RECORD, DATA, 0, busy=False)
 
-    assert helpers._free == []
+    assert helpers.children.free == ()
     assert bankfile.check(tmp_path / "exam") == RECORD
 
 
@@ -122,7 +125,7 @@ def test_an_exam_too_large_for_a_helper_is_staged_all_the_same(
 
 def test_a_helper_that_was_killed_costs_no_exam(helpers: Helpers, tmp_path: Path) -> None:
     _wait_for_helper(helpers, tmp_path / "first")
-    os.kill(helpers._free[0]._process.pid, signal.SIGKILL)
+    os.kill(helpers.children.free[0].pid, signal.SIGKILL)
 
     helpers.stage(tmp_path / "second", RECORD, DATA, 0, busy=True)
     assert bankfile.check(tmp_path / "second") == RECORD
@@ -133,15 +136,16 @@ def test_a_helper_that_was_killed_costs_no_exam(helpers: Helpers, tmp_path: Path
 
 def test_an_idle_helper_is_ended(helpers: Helpers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _wait_for_helper(helpers, tmp_path / "first")
-    process = helpers._free[0]._process
+    pid = helpers.children.free[0].pid
     helpers.retire()
-    assert process.poll() is None
+    os.kill(pid, 0)
 
-    monkeypatch.setattr(staging, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(helpers.children, "_idle_seconds", 0.0)
     helpers.retire()
 
-    assert process.poll() == 0
-    assert helpers._free == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert helpers.children.free == ()
 
 
 def test_a_killed_server_s_helper_ends_and_keeps_the_spool_until_then(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cardioserver.integration.exporter import Delivery, Source, Terms
 from cardioserver.protocol.messages import Event, EventKind
 from tests.archive.rows import NOW
 
-ALL_KINDS = EventKind(31)
+ALL_KINDS = ~EventKind(0)
 QUICK = Backoff(base=timedelta(milliseconds=20), cap=timedelta(milliseconds=40), max_attempts=4)
 
 

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
-from cardioserver.ecg.recording import Recording, SignalFormat
 from cardioserver.interpretation.document import Document, decode, encode
 from cardioserver.interpretation.interpreter import interpret
 from cardioserver.interpretation.person import Person
 from cardioserver.signal.fiducials import NAMES
-
-RATE = 500.0
-
-
-def made(leads: tuple[Lead, ...], rr: float = 0.8) -> Recording:
-    """Ten seconds of P, QRS and T as bells, every *rr* seconds."""
-    time = np.arange(int(10 * RATE)) / RATE
-    line = np.zeros_like(time)
-    for at in np.arange(0.5, 10, rr):
-        for centre, width, size in ((-0.16, 0.025, 120), (0, 0.012, 1000), (0.25, 0.05, 250)):
-            line += size * np.exp(-0.5 * ((time - at - centre) / width) ** 2)
-    samples = np.round(np.outer(np.linspace(0.5, 1, len(leads)), line)).astype("<i2")
-    return Recording(SignalFormat(RATE, leads, (1.0,) * len(leads), 16, len(time)), samples)
+from tests.interpretation.signals import RATE, made
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,10 @@ EXAMPLES: dict[str, Example] = {
     "exam-stored": Example(
         0x0012, Flags.REPLY, 7, m.ExamStored(0x0001_8F3A_2C40_0007, EXAM_UUID, already_stored=False)
     ),
+    "request-interpretation": Example(0x0025, Flags.NONE, 8, m.RequestInterpretation(0x0001_8F3A_2C40_0007)),
+    "interpretation-requested": Example(
+        0x0025, Flags.REPLY, 8, m.InterpretationRequested(0x0001_8F3A_2C40_0007, 1)
+    ),
     "event": Example(
         0x0100,
         Flags.PUSH,

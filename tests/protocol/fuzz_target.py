@@ -88,6 +88,7 @@ ASKED = {
     m.GetExam: m.GetExam(1),
     m.GetSignal: m.GetSignal(1),
     m.GetAutoReport: m.GetAutoReport(1),
+    m.RequestInterpretation: m.RequestInterpretation(1),
     m.ListConclusions: m.ListConclusions(1),
     m.ListAccounts: m.ListAccounts(),
     m.Subscribe: m.Subscribe(m.EventKind.EXAM_STORED),

@@ -51,6 +51,7 @@ REQUESTS: dict[type, object] = {
     m.GetExam: m.GetExam(1),
     m.GetSignal: m.GetSignal(1),
     m.GetAutoReport: m.GetAutoReport(1),
+    m.RequestInterpretation: m.RequestInterpretation(1),
     m.SaveConclusion: m.SaveConclusion(1, EXAM_UUID, "text"),
     m.ListConclusions: m.ListConclusions(1),
     m.SendExam: m.SendExam(1, 2),

@@ -132,6 +132,7 @@ class FakeServices:
             ingest=self.ingest,  # type: ignore[arg-type]
             authenticator=self.authenticator,  # type: ignore[arg-type]
             worker=self.worker,  # type: ignore[arg-type]
+            interpreter=None,
             database=database,
             bank_path=bank_path,
         )

@@ -46,6 +46,7 @@ SPECIMENS: tuple[object, ...] = (
     m.FindExams(started_from=datetime(2026, 1, 1, tzinfo=UTC), has_conclusion=True, exam_uuid=UUID(int=5)),
     m.GetExam(exam_uuid=UUID(int=77)),
     m.GetSignal(1, 0, 100, (Lead.I, Lead.V6)),
+    m.RequestInterpretation(1),
     m.SaveConclusion(1, UUID(int=9), "Норма"),
     m.SendExam(1, 2, "Посмотрите"),
     m.Subscribe(m.EventKind.EXAM_STORED),

@@ -62,7 +62,7 @@ TERMS = (
 
 def axis(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Where the heart's axis points, by the limits of the age."""
-    value = case.measurements.qrs_axis
+    value = case.axis
     if value is None or not case.is_readable:
         return
     usual = norm(case.person, Quantity.AXIS)

@@ -8,7 +8,8 @@ from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, shape
 from cardioserver.interpretation.norms import Quantity, norm
-from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.interpretation.rules.preexcitation import WPW
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 
 SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
 
@@ -71,7 +72,7 @@ def bundle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Right, left or nonspecific; complete or incomplete."""
     qrs = case.measurements.qrs
     v1 = case.lead(Lead.V1)
-    if qrs is None or v1 is None or not case.is_readable:
+    if qrs is None or v1 is None or not case.is_readable or said(found, WPW):
         return
     incomplete, complete = limits(case)
     duration = Fact("qrs", qrs, "ms", f"≥ {complete if qrs >= complete else incomplete:g}")

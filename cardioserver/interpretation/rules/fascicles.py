@@ -8,6 +8,7 @@ from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, s_depth, shape
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
+from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.measurements import LeadMeasurements
 
@@ -15,7 +16,7 @@ SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)
 ANTERIOR_AXIS = (-90.0, -45.0)
 LEFT_AXIS = -30.0  # as far as here if the terminal forces turn as they do in this block
 WARNER = "R. Warner et al., Am. J. Cardiol. 51:718, 1983"
-POSTERIOR_AXIS = (90.0, 180.0)
+POSTERIOR_AXIS = (100.0, 180.0)  # AHA: from 90°, where young and slender people are, too
 CLEAR_POSTERIOR_AXIS = 110.0
 
 LAFB = Term(
@@ -43,8 +44,8 @@ FIRST_DEGREE = "1AVB"
 def fascicles(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Anterior or posterior, and what they make together with the right bundle branch."""
     right = said(found, CRBBB)
-    axis = case.measurements.qrs_axis
-    if axis is None or not case.is_readable or not case.is_adult or said(found, CLBBB):
+    axis = case.axis
+    if axis is None or not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
         return
     if right and axis < ANTERIOR_AXIS[0]:
         axis = ANTERIOR_AXIS[0]  # the late forces of the right ventricle turn it on

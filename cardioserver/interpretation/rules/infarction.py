@@ -7,23 +7,33 @@ from dataclasses import dataclass
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.complexes import is_qs, net_qrs, q_depth, q_ms, r_height, t_height
-from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
+from cardioserver.interpretation.complexes import (
+    is_qs,
+    net_qrs,
+    peak_to_peak,
+    q_depth,
+    q_ms,
+    r_height,
+    t_height,
+)
+from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB, IRBBB
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.rules.rightventricle import RVH
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.interpretation.territory import CHEST, HIGH_LATERAL, INFERIOR, contiguous
 from cardioserver.language import Phrase
+from cardioserver.signal.measurements import LeadMeasurements
 
 UDMI = "Fourth universal definition of myocardial infarction (K. Thygesen et al., Eur. Heart J. 40:237, 2019)"
 MINNESOTA = "R. Prineas et al., The Minnesota Code Manual, code 1-3-4"
 SELVESTER = "QRS score of R. Selvester (N. Hindman et al., Am. J. Cardiol. 55:1485, 1985)"
 
-LONG_MS, DEEP_UV = 30.0, 100.0
+LONG_MS, VERY_LONG_MS, DEEP_UV, SHARE = 30.0, 40.0, 100.0, 0.2
 SEPTAL_MS, SEPTAL_UV, SEPTAL_SHARE = 20.0, 50.0, 0.25
 R_V2_UV, R_V3_UV = 100.0, 200.0
 WIDE_R_MS, TALL_R_UV = 40.0, 400.0
 ST_RAISED_UV, T_INVERTED_UV = 100.0, -100.0
+ACUTE_T = 0.36  # of the QRS
 
 
 def _term(code: str, en: str, ru: str) -> Term:
@@ -44,6 +54,9 @@ ALMI = _term("ALMI", "Anterolateral", "переднебоковой стенки
 LMI = _term("LMI", "Lateral", "боковой стенки")
 TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI)
 
+INFERIOR_TERMS = {(False, False): IMI, (False, True): ILMI, (True, False): IPMI, (True, True): IPLMI}
+"""By whether the posterior and the lateral wall take part."""
+
 ACUTE = Phrase("possibly acute", "возможно, острая стадия")
 RECENT = Phrase("age undetermined, possibly recent", "давность не определена, возможно, недавний")
 OLD = Phrase("probably old", "вероятно, рубцовые изменения")
@@ -63,29 +76,25 @@ def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """The territories in which Q waves, or what they take from R waves, mean an infarction."""
     if not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
         return
-    inferior, anterior, lateral = _inferior(case), _anterior(case), _lateral(case)
-    posterior = None if said(found, CRBBB, RVH) else _posterior(case)
-    if inferior:
-        parts = [inferior, *(part for part in (posterior, lateral) if part)]
-        low = lateral is not None and not anterior
-        names = {(False, False): IMI, (False, True): ILMI, (True, False): IPMI, (True, True): IPLMI}
-        yield _stated(
-            case, names[posterior is not None, low], parts if low else parts[:2] if posterior else [inferior]
-        )
-    elif posterior and not anterior and r_height(case.lead(Lead.V1)) >= TALL_R_UV:
-        yield _stated(case, PMI, [posterior])
+    right = said(found, CRBBB, IRBBB, RVH)
+    inferior, anterior = _inferior(case), _anterior(case, right=right)
+    lateral = None if said(found, RVH) else _lateral(case)
+    posterior = None if right else _posterior(case)
     if anterior:
-        sides = set(anterior.leads)
-        wide = lateral is not None
-        term = ALMI if wide else ASMI if sides & {Lead.V1, Lead.V2} else AMI
-        yield _stated(case, term, [anterior, lateral] if lateral else [anterior])
-    elif lateral and not inferior:
-        yield _stated(case, LMI, [lateral])
+        front = ASMI if {Lead.V1, Lead.V2} & set(anterior.leads) else AMI
+        yield _stated(case, ALMI if lateral else front, anterior, lateral)
+        lateral = None
+    if inferior:
+        yield _stated(case, INFERIOR_TERMS[bool(posterior), bool(lateral)], inferior, posterior, lateral)
+    elif lateral:
+        yield _stated(case, LMI, lateral)
+    elif posterior and not anterior and r_height(case.lead(Lead.V1)) >= TALL_R_UV:
+        yield _stated(case, PMI, posterior)
 
 
-def _stated(case: Case, term: Term, parts: Sequence[Territory]) -> Statement:
+def _stated(case: Case, term: Term, first: Territory, *others: Territory | None) -> Statement:
+    parts = [first, *(other for other in others if other)]
     leads = [lead for part in parts for lead in part.leads]
-    first = parts[0]
     return term.state(
         *(fact for part in parts for fact in part.facts),
         certainty=first.certainty,
@@ -97,11 +106,18 @@ def _stated(case: Case, term: Term, parts: Sequence[Territory]) -> Statement:
 def _age(case: Case, leads: Iterable[Lead]) -> Phrase:
     """By ST and T in the leads with Q waves: raised ST is early, inverted T later, neither late."""
     measured = [lead for lead in map(case.lead, leads) if lead is not None]
-    if sum((lead.j or 0.0) >= ST_RAISED_UV and (lead.st60 or 0.0) >= ST_RAISED_UV for lead in measured) >= 2:
-        return ACUTE
-    if any(t_height(lead) <= T_INVERTED_UV for lead in measured):
-        return RECENT
-    return OLD
+    raised = [lead for lead in measured if min(lead.j or 0.0, lead.st60 or 0.0) >= ST_RAISED_UV]
+    if len(raised) > 1:
+        return ACUTE if any(has_acute_t(lead) for lead in raised) else OLD
+    return RECENT if any(t_height(lead) <= T_INVERTED_UV for lead in measured) else OLD
+
+
+def has_acute_t(lead: LeadMeasurements | None) -> bool:
+    """Whether T is high against the QRS: then raised ST is an acute infarction, not an aneurysm.
+
+    S. Smith, Am. J. Emerg. Med. 23:279, 2005; L. Klein et al., ibid. 33:786, 2015.
+    """
+    return t_height(lead) >= ACUTE_T * peak_to_peak(lead)
 
 
 def _q_facts(case: Case, leads: Iterable[Lead], limit: float) -> tuple[Fact, ...]:
@@ -116,9 +132,12 @@ def _q_facts(case: Case, leads: Iterable[Lead], limit: float) -> tuple[Fact, ...
 
 
 def _is_pathological(case: Case, name: Lead) -> bool:
-    """Q of 30 ms and 0.1 mV, or QS."""
+    """QS, or Q of 30 ms and 0.1 mV; if shorter than 40 ms also of a fifth of R (Minnesota code 1-3)."""
     lead = case.lead(name)
-    return is_qs(lead) or (q_ms(lead) >= LONG_MS and q_depth(lead) >= DEEP_UV)
+    if is_qs(lead):
+        return True
+    large = q_ms(lead) >= VERY_LONG_MS or q_depth(lead) >= SHARE * r_height(lead)
+    return q_ms(lead) >= LONG_MS and q_depth(lead) >= DEEP_UV and large
 
 
 def _inferior(case: Case) -> Territory | None:
@@ -128,26 +147,27 @@ def _inferior(case: Case) -> Territory | None:
         sure = len(leads) == 3 or any(net_qrs(case.lead(name)) < 0 for name in leads)
         certainty = Certainty.DEFINITE if sure else Certainty.PROBABLE
         return Territory(leads, _q_facts(case, leads, LONG_MS), certainty)
-    if Lead.III in leads and q_depth(case.lead(Lead.aVF)) >= DEEP_UV and not is_qs(case.lead(Lead.aVF)):
+    below = case.lead(Lead.aVF)
+    if Lead.III in leads and q_depth(below) >= max(DEEP_UV, SHARE * r_height(below)):
         facts = _q_facts(case, (Lead.III,), LONG_MS)
-        facts += (Fact("aVF.q", -q_depth(case.lead(Lead.aVF)), "µV", f"≤ -{DEEP_UV:g}"),)
+        facts += (Fact("aVF.q", -q_depth(below), "µV", f"≤ -{DEEP_UV:g}"),)
         return Territory((Lead.III, Lead.aVF), facts, Certainty.POSSIBLE, MINNESOTA)
     return None
 
 
-def _anterior(case: Case) -> Territory | None:
-    """Q waves in V2 or V3 and neighbours; possible where R waves are lost there."""
+def _anterior(case: Case, *, right: bool) -> Territory | None:
+    """Q waves in V2 or V3 and neighbours; possible where R is lost and not by the *right* ventricle."""
     septal = [name for name in (Lead.V2, Lead.V3) if _is_septal_q(case, name)]
     others = [name for name in (Lead.V1, Lead.V4) if _is_pathological(case, name)]
     leads = tuple(name for name in CHEST if name in septal or name in others)
     if septal and contiguous(leads):
         certainty = Certainty.DEFINITE if len(leads) > 2 else Certainty.PROBABLE
         return Territory(leads, _q_facts(case, leads, SEPTAL_MS), certainty)
-    v1, v2, v3 = (case.lead(name) for name in CHEST[:3])
-    if v1 is None or v2 is None or v3 is None:
-        return None
     if septal:
         return Territory(tuple(septal), _q_facts(case, septal, SEPTAL_MS), Certainty.POSSIBLE)
+    v1, v2, v3 = (case.lead(name) for name in CHEST[:3])
+    if v1 is None or v2 is None or v3 is None or right:
+        return None
     if (r_height(v2) <= R_V2_UV or r_height(v2) < r_height(v1)) and r_height(v3) <= R_V3_UV:
         facts = (
             Fact("V2.r1", r_height(v2), "µV", f"≤ {R_V2_UV:g} or < V1"),

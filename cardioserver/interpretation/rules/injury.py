@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.complexes import net_qrs, peak_to_peak, r_height, s_depth, t_height
+from cardioserver.interpretation.complexes import j_point, peak_to_peak, r_height, s_depth, st_level, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
-from cardioserver.interpretation.rules.leftventricle import LVH
+from cardioserver.interpretation.rules.infarction import ALMI, AMI, ASMI, has_acute_t
+from cardioserver.interpretation.rules.leftventricle import LVH, VCLVH
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.interpretation.territory import (
@@ -22,23 +23,18 @@ from cardioserver.interpretation.territory import (
     named,
     region,
 )
-from cardioserver.signal.beats import BeatClass
 from cardioserver.signal.measurements import LeadMeasurements
 
 UDMI = "Fourth universal definition of myocardial infarction (K. Thygesen et al., Eur. Heart J. 40:237, 2019)"
-SGARBOSSA = (
-    "E. Sgarbossa et al., N. Engl. J. Med. 334:481, 1996; S. Smith et al., Ann. Emerg. Med. 60:766, 2012"
-)
-DRIVER = "B. Driver et al., J. Electrocardiol. 50:561, 2017"
+SMITH = "S. Smith, Am. J. Emerg. Med. 23:279, 2005; L. Klein et al., ibid. 33:786, 2015"
 
 RAISED_UV = 100.0
 WOMEN_UV, MEN_UV, YOUNG_MEN_UV = 150.0, 200.0, 250.0  # in V2 and V3
 YOUNG = 40.0  # years
 LASTING = 0.75  # of the limit is still there 60 ms after the J point: no late end of the QRS
-POSTERIOR_UV, RECIPROCAL_UV = -50.0, -50.0
+HYPERTROPHY_SHARE = 0.25  # of S in V1 to V3: E. Armstrong et al., Am. J. Cardiol. 110:977, 2012
+DEPRESSED_UV = -50.0
 OCCLUSION = 18.2  # Driver et al.'s score; below, anterior elevation is early repolarisation
-CONCORDANT_UV, DISCORDANT_SHARE = 100.0, 0.25
-ENOUGH_POINTS = 3
 
 STEMI = {
     place: Term(
@@ -55,24 +51,30 @@ POSTERIOR = Term(
     "Депрессия сегмента ST с положительными T в отведениях {leads}: возможен острый инфаркт нижнебазальных "
     "(задних) отделов, снять V7–V9", UDMI,
 )  # fmt: skip
-IN_BLOCK = Term(
-    "STEMI_SGARBOSSA", Section.INFARCTION, Severity.ABNORMAL,
-    "Acute infarction by Sgarbossa's criteria ({points} points)",
-    "Острый инфаркт миокарда по критериям Sgarbossa ({points} балл.)", SGARBOSSA,
+ANEURYSM = Term(
+    "ANEUR", Section.INFARCTION, Severity.ABNORMAL,
+    "Persistent ST elevation in {leads} after infarction, consistent with a ventricular aneurysm",
+    "Стойкий подъём сегмента ST в отведениях {leads} после инфаркта, возможна аневризма левого желудочка",
+    SMITH,
 )  # fmt: skip
-TERMS = (*STEMI.values(), POSTERIOR, IN_BLOCK)
+TERMS = (*STEMI.values(), POSTERIOR, ANEURYSM)
 
 
 def injury(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
-    """By territory; with a left bundle-branch block or pacing by Sgarbossa's criteria."""
-    if said(found, CLBBB) or case.dominant is BeatClass.PACED:
-        yield from _in_block(case)
-    elif case.is_readable and case.is_adult and not said(found, WPW):
-        raised = elevated(case)
-        if raised and not _is_early_repolarisation(case, raised):
-            yield _elevation(case, raised, hypertrophy=said(found, LVH))
-        elif not raised and not said(found, CRBBB):
+    """ST elevation by territory, ST depression opposite to the posterior wall."""
+    if not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
+        return
+    hypertrophy = said(found, LVH, VCLVH)
+    raised = elevated(case, hypertrophy=hypertrophy)
+    if not raised:
+        if not said(found, CRBBB):
             yield from _posterior(case)
+        return
+    scarred = said(found, ASMI, AMI, ALMI) and set(raised) <= set(CHEST)
+    if scarred and not any(has_acute_t(case.lead(name)) for name in raised):
+        yield ANEURYSM.state(*_facts(case, raised), certainty=Certainty.POSSIBLE, leads=named(raised))
+    elif not _is_early_repolarisation(case, raised):
+        yield _elevation(case, raised, hypertrophy=hypertrophy)
 
 
 def limit(case: Case, lead: Lead) -> float:
@@ -84,88 +86,68 @@ def limit(case: Case, lead: Lead) -> float:
     return YOUNG_MEN_UV if case.person.age is not None and case.person.age < YOUNG else MEN_UV
 
 
-def elevated(case: Case) -> tuple[Lead, ...]:
-    """Contiguous leads with ST elevation; not aVR, and V1 only beside others."""
-    leads = [
-        name
-        for name in TWELVE_LEADS
-        if name is not Lead.aVR and is_raised(case.lead(name), limit(case, name))
-    ]
+def elevated(case: Case, *, hypertrophy: bool) -> tuple[Lead, ...]:
+    """Contiguous leads with ST elevation beyond what *hypertrophy* makes; not aVR."""
+    leads = []
+    for name in TWELVE_LEADS:
+        least = limit(case, name)
+        if hypertrophy and name in CHEST[:3]:
+            least = max(least, HYPERTROPHY_SHARE * s_depth(case.lead(name)))
+        if name is not Lead.aVR and is_raised(case.lead(name), least):
+            leads.append(name)
     return contiguous(leads)
 
 
 def is_raised(lead: LeadMeasurements | None, limit: float) -> bool:
     """Whether ST is at *limit* at the J point and still up 60 ms later."""
-    return lead is not None and (lead.j or 0.0) >= limit and (lead.st60 or 0.0) >= LASTING * limit
+    return j_point(lead) >= limit and st_level(lead) >= LASTING * limit
+
+
+def _facts(case: Case, raised: Sequence[Lead]) -> list[Fact]:
+    return [Fact(f"{n.label}.j", j_point(case.lead(n)), "µV", f"≥ {limit(case, n):g}") for n in raised]
 
 
 def _elevation(case: Case, raised: tuple[Lead, ...], *, hypertrophy: bool) -> Statement:
-    facts = [Fact(f"{name.label}.j", _j(case, name), "µV", f"≥ {limit(case, name):g}") for name in raised]
     opposite = _reciprocal(case, raised)
-    facts += [
-        Fact(f"{name.label}.st60", _st60(case, name), "µV", f"≤ {RECIPROCAL_UV:g}") for name in opposite
-    ]
+    facts = _facts(case, raised)
+    for name in opposite:
+        facts.append(Fact(f"{name.label}.st60", st_level(case.lead(name)), "µV", f"≤ {DEPRESSED_UV:g}"))
     certainty = Certainty.PROBABLE if opposite else Certainty.POSSIBLE
     if opposite and len(raised) > 2 and not hypertrophy:
         certainty = Certainty.DEFINITE
     return STEMI[region(raised)].state(*facts, certainty=certainty, leads=named(raised))
 
 
-def _j(case: Case, name: Lead) -> float:
-    lead = case.lead(name)
-    return 0.0 if lead is None else lead.j or 0.0
-
-
-def _st60(case: Case, name: Lead) -> float:
-    lead = case.lead(name)
-    return 0.0 if lead is None else lead.st60 or 0.0
-
-
 def _reciprocal(case: Case, raised: Sequence[Lead]) -> list[Lead]:
     """Leads of the opposite wall with ST depression."""
     below = bool(set(raised) & set(INFERIOR))
-    opposite = (*HIGH_LATERAL, Lead.V1, Lead.V2, Lead.V3) if below else INFERIOR
-    return [name for name in opposite if name not in raised and _st60(case, name) <= RECIPROCAL_UV]
+    opposite = (*HIGH_LATERAL, *CHEST[:3]) if below else INFERIOR
+    return [name for name in opposite if name not in raised and st_level(case.lead(name)) <= DEPRESSED_UV]
 
 
 def _is_early_repolarisation(case: Case, raised: Sequence[Lead]) -> bool:
-    """Driver et al.'s score of anterior elevation without reciprocal depression or Q waves."""
+    """Whether anterior elevation without reciprocal depression scores below an occlusion.
+
+    B. Driver et al., J. Electrocardiol. 50:561, 2017: 0.052 QTc (Bazett, ms) − 0.151 QRS in V2 − 0.268 R in
+    V4 + 1.062 ST60 in V3 (mm).
+    """
     v2, v3, v4 = (case.lead(name) for name in CHEST[1:4])
     qtc = case.measurements.qtc_bazett
-    if _reciprocal(case, raised) or v2 is None or v3 is None or v4 is None or qtc is None:
+    if not set(raised) <= set(CHEST) or _reciprocal(case, raised) or None in (v2, v3, v4) or qtc is None:
         return False
     if any(t_height(lead) < 0 or r_height(lead) == 0 for lead in (v2, v3, v4)):
         return False
-    in_mm = [value / 100 for value in (peak_to_peak(v2), r_height(v4), v3.st60 or 0.0)]
-    score = 0.052 * qtc - 0.151 * in_mm[0] - 0.268 * in_mm[1] + 1.062 * in_mm[2]
-    return score < OCCLUSION
+    qrs, r, st = (value / 100 for value in (peak_to_peak(v2), r_height(v4), st_level(v3)))
+    return 0.052 * qtc - 0.151 * qrs - 0.268 * r + 1.062 * st < OCCLUSION
 
 
 def _posterior(case: Case) -> Iterator[Statement]:
     """ST depression deepest in V1 to V3, with upright T waves."""
-    low = [name for name in CHEST[:3] if _j(case, name) <= POSTERIOR_UV and _st60(case, name) <= POSTERIOR_UV]
+    low = [
+        name for name in CHEST[:3] if max(j_point(case.lead(name)), st_level(case.lead(name))) <= DEPRESSED_UV
+    ]
     upright = all(t_height(case.lead(name)) > 0 for name in low)
-    deepest = min(CHEST, key=lambda name: _st60(case, name))
-    if len(low) >= 2 and upright and deepest in low:
-        facts = [Fact(f"{name.label}.st60", _st60(case, name), "µV", f"≤ {POSTERIOR_UV:g}") for name in low]
+    deepest = min(CHEST, key=lambda name: st_level(case.lead(name)))
+    if len(low) > 1 and upright and deepest in low:
+        facts = [Fact(f"{n.label}.st60", st_level(case.lead(n)), "µV", f"≤ {DEPRESSED_UV:g}") for n in low]
         yield POSTERIOR.state(*facts, certainty=Certainty.POSSIBLE, leads=named(low))
-
-
-def _in_block(case: Case) -> Iterator[Statement]:
-    """Five points for concordant elevation, three for depression in V1–V3, two for too much discordance."""
-    kinds: dict[int, list[Fact]] = {5: [], 3: [], 2: []}
-    for name in TWELVE_LEADS:
-        lead = case.lead(name)
-        if lead is None or name is Lead.aVR or lead.j is None:
-            continue
-        if net_qrs(lead) > 0 and min(lead.j, lead.st60 or 0.0) >= CONCORDANT_UV:
-            kinds[5].append(Fact(f"{name.label}.j", lead.j, "µV", f"≥ {CONCORDANT_UV:g}"))
-        elif net_qrs(lead) < 0 and lead.j >= CONCORDANT_UV and lead.j >= DISCORDANT_SHARE * s_depth(lead):
-            kinds[2].append(Fact(f"{name.label}.j", lead.j, "µV", f"≥ {DISCORDANT_SHARE:g} S"))
-        elif name in CHEST[:3] and net_qrs(lead) < 0 and max(lead.j, lead.st60 or 0.0) <= -CONCORDANT_UV:
-            kinds[3].append(Fact(f"{name.label}.j", lead.j, "µV", f"≤ -{CONCORDANT_UV:g}"))
-    points = sum(worth for worth, facts in kinds.items() if facts)
-    if points:
-        certainty = Certainty.PROBABLE if points >= ENOUGH_POINTS else Certainty.POSSIBLE
-        every = [fact for facts in kinds.values() for fact in facts]
-        yield IN_BLOCK.state(*every, certainty=certainty, points=points)

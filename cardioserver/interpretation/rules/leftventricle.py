@@ -11,6 +11,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, r_height, s_depth
 from cardioserver.interpretation.rules.bundle import CLBBB
 from cardioserver.interpretation.rules.fascicles import LAFB
+from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.language import Phrase
 from cardioserver.signal.measurements import LeadMeasurements
@@ -38,7 +39,8 @@ ROMHILT_SURE = 5
 
 LVH = Term(
     "LVH", Section.HYPERTROPHY, Severity.ABNORMAL,
-    "Left ventricular hypertrophy ({criteria})", "Гипертрофия левого желудочка ({criteria})", AHA,
+    "Left ventricular hypertrophy (criteria: {criteria})",
+    "Гипертрофия левого желудочка (критерии: {criteria})", AHA,
 )  # fmt: skip
 LVH_STRAIN = Term(
     "LVH_STRAIN", Section.HYPERTROPHY, Severity.ABNORMAL,
@@ -47,8 +49,8 @@ LVH_STRAIN = Term(
 )  # fmt: skip
 VCLVH = Term(
     "VCLVH", Section.HYPERTROPHY, Severity.BORDERLINE,
-    "Voltage criterion for left ventricular hypertrophy ({criteria}); may be a normal variant",
-    "Амплитудный критерий гипертрофии левого желудочка ({criteria}); возможен вариант нормы", AHA,
+    "Voltage criteria for left ventricular hypertrophy ({criteria}); may be a normal variant",
+    "Амплитудные критерии гипертрофии левого желудочка ({criteria}); возможен вариант нормы", AHA,
 )  # fmt: skip
 TERMS = (LVH, LVH_STRAIN, VCLVH)
 
@@ -64,7 +66,7 @@ class Criterion:
 
 def left_ventricle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Voltage by several criteria, with ST-T changes or Romhilt and Estes' points surer."""
-    if not case.is_adult or not case.is_readable or said(found, CLBBB):
+    if not case.is_adult or not case.is_readable or said(found, CLBBB, WPW):
         return
     strain = _strain(case)
     met = [*_voltage(case, fascicular=said(found, LAFB)), *_points(case, bool(strain))]
@@ -120,7 +122,7 @@ def _voltage(case: Case, *, fascicular: bool) -> Iterator[Criterion]:
     if sokolow >= SOKOLOW_UV:
         fact = Fact("sokolow_lyon", sokolow, "µV", f"≥ {SOKOLOW_UV:g}")
         yield Criterion(
-            Phrase("Sokolow–Lyon", "Соколова–Лайона"), fact, "M. Sokolow, T. Lyon, Am. Heart J. 37:161, 1949"
+            Phrase("Sokolow–Lyon", "Соколов–Лайон"), fact, "M. Sokolow, T. Lyon, Am. Heart J. 37:161, 1949"
         )
     if fascicular:
         return
@@ -132,14 +134,14 @@ def _voltage(case: Case, *, fascicular: bool) -> Iterator[Criterion]:
     if cornell > limit:
         fact = Fact("cornell", cornell, "µV", f"> {limit:g}")
         yield Criterion(
-            Phrase("Cornell voltage", "Корнелльский вольтажный"), fact,
+            Phrase("Cornell voltage", "Корнельский вольтаж"), fact,
             "P. Casale et al., J. Am. Coll. Cardiol. 6:572, 1985",
         )  # fmt: skip
     product = (cornell + (CORNELL_WOMEN_UV if sex is Sex.FEMALE else 0.0)) * (qrs or 0.0) / 1000
     if product > PRODUCT_UVS:
         fact = Fact("cornell_product", product, "µV·s", f"> {PRODUCT_UVS:g}")
         yield Criterion(
-            Phrase("Cornell product", "Корнелльское произведение"), fact,
+            Phrase("Cornell product", "Корнельское произведение"), fact,
             "T. Molloy et al., J. Am. Coll. Cardiol. 20:1180, 1992",
         )  # fmt: skip
     deepest = max(s_depth(case.lead(lead)) for lead in TWELVE_LEADS) + s_depth(case.lead(Lead.V4))
@@ -178,11 +180,11 @@ def _points(case: Case, strain: bool) -> Iterator[Criterion]:
     high |= any(s_depth(lead) >= CHEST_UV for lead in right) or any(
         r_height(lead) >= CHEST_UV for lead in left
     )
-    v1, axis = right[0], case.measurements.qrs_axis
+    v1, axis = right[0], case.axis
     points = 3 * high + 3 * strain + 3 * (v1 is not None and (v1.p_min or 0.0) <= -P_UV)
     points += 2 * (axis is not None and axis <= LEFT_AXIS) + ((case.measurements.qrs or 0.0) >= LONG_QRS_MS)
     points += any(lead is not None and (lead.activation_ms or 0.0) >= LATE_PEAK_MS for lead in left)
     if high and points >= ROMHILT_SURE:
         fact = Fact("romhilt_estes", points, "", f"≥ {ROMHILT_SURE}")
-        name = Phrase("Romhilt–Estes", "Ромхильта–Эстеса")
+        name = Phrase("Romhilt–Estes", "Ромхильт–Эстес")
         yield Criterion(name, fact, "D. Romhilt, E. Estes, Am. Heart J. 75:752, 1968")

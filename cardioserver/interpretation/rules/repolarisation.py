@@ -9,7 +9,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import r_height, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.elevation import EARLY_REPOLARISATION, PERICARDIAL, TYPE_1, TYPE_2
-from cardioserver.interpretation.rules.injury import POSTERIOR, STEMI, is_raised, limit
+from cardioserver.interpretation.rules.injury import ANEURYSM, POSTERIOR, STEMI, is_raised, limit
 from cardioserver.interpretation.rules.leftventricle import LVH_STRAIN
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.rules.rightventricle import RVH
@@ -101,7 +101,7 @@ def repolarisation(case: Case, found: Sequence[Statement]) -> Iterator[Statement
     raised = [
         name for name in (Lead.V2, Lead.V3) if name in leads and is_raised(leads[name], limit(case, name))
     ]
-    if raised and not said(found, EARLY_REPOLARISATION, TYPE_1, TYPE_2, PERICARDIAL):
+    if raised and not said(found, EARLY_REPOLARISATION, TYPE_1, TYPE_2, PERICARDIAL, ANEURYSM):
         facts = [
             Fact(f"{name.label}.j", leads[name].j or 0.0, "µV", f"≥ {limit(case, name):g}") for name in raised
         ]

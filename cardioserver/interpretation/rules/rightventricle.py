@@ -9,6 +9,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import is_qs, net_qrs, q_depth, r_height, s_depth, shape
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.leftventricle import LVH
+from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 
 AHA = "AHA/ACCF/HRS 2009, part V (E. Hancock et al., Circulation 119:e251)"
@@ -33,8 +34,8 @@ TERMS = (RVH, BVH)
 
 def right_ventricle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """An axis to the right and high voltage to the right and front."""
-    axis = case.measurements.qrs_axis
-    if not case.is_adult or not case.is_readable or axis is None or said(found, CLBBB):
+    axis = case.axis
+    if not case.is_adult or not case.is_readable or axis is None or said(found, CLBBB, WPW):
         return
     front, side = _front(case, block=said(found, CRBBB)), _side(case)
     rightward = axis > RIGHT_AXIS or axis < -90.0

@@ -51,8 +51,10 @@ from cardioserver.protocol.messages.reading import (
     GetAutoReport,
     GetExam,
     GetSignal,
+    InterpretationRequested,
     PatientPage,
     PatientRecord,
+    RequestInterpretation,
     Signal,
 )
 from cardioserver.protocol.messages.session import (
@@ -109,6 +111,7 @@ __all__ = [
     "HcfRecord",
     "Hcfs",
     "Hello",
+    "InterpretationRequested",
     "Limits",
     "ListAccounts",
     "ListArchives",
@@ -125,6 +128,7 @@ __all__ = [
     "Ping",
     "Pong",
     "ReleaseOrder",
+    "RequestInterpretation",
     "Role",
     "SaveConclusion",
     "SendExam",

@@ -35,7 +35,9 @@ from cardioserver.protocol.messages.reading import (
     GetAutoReport,
     GetExam,
     GetSignal,
+    InterpretationRequested,
     PatientPage,
+    RequestInterpretation,
     Signal,
 )
 from cardioserver.protocol.messages.session import (
@@ -75,6 +77,7 @@ REQUESTS: dict[int, tuple[type, type]] = {
     0x0022: (GetExam, ExamDetails),
     0x0023: (GetSignal, Signal),
     0x0024: (GetAutoReport, AutoReport),
+    0x0025: (RequestInterpretation, InterpretationRequested),
     0x0030: (SaveConclusion, Conclusion),
     0x0031: (ListConclusions, Conclusions),
     0x0032: (SendExam, Done),

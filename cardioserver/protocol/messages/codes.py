@@ -34,6 +34,7 @@ class EventKind(IntFlag):
     CONCLUSION = 4
     CONSULTATION = 8
     ORDER = 16
+    INTERPRETATION_REQUEST = 32
 
 
 class UploadStatus(IntEnum):
@@ -78,6 +79,7 @@ class ErrorCode(IntEnum):
     ACCESS_DENIED = 120
     NOT_FOUND = 121
     CONFLICT = 122
+    NOT_OFFERED = 123
     UPLOAD_UNKNOWN = 130
     UPLOAD_OFFSET = 131
     UPLOAD_INCOMPLETE = 132

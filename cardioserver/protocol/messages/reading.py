@@ -149,6 +149,21 @@ class GetAutoReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestInterpretation:
+    """Have an exam interpreted anew. The result is another version; an event tells when it is there."""
+
+    exam_id: I64
+
+
+@dataclass(frozen=True, slots=True)
+class InterpretationRequested:
+    """Reply to :class:`RequestInterpretation`: what comes of it has a version above `newest_version`."""
+
+    exam_id: I64
+    newest_version: U32  # now; 0: there is none yet
+
+
+@dataclass(frozen=True, slots=True)
 class AutoReport:
     """Reply to :class:`GetAutoReport`; `document` is the interpretation's versioned JSON."""
 

@@ -1,0 +1,153 @@
+"""What cannot be read, and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from cardioserver.ecg.lead import TWELVE_LEADS, Lead
+from cardioserver.ecg.patient import Sex
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import net_qrs, r_height, s_depth, t_height
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.interpretation.territory import CHEST, named
+from cardioserver.language import Phrase
+from cardioserver.signal.quality import Grade, LeadQuality, Reversal
+
+SOURCE = "AHA/ACC/HRS 2007, part I (P. Kligfield et al., Circulation 115:1306)"
+REVERSAL_SOURCE = (
+    "V. Batchvarov et al., Europace 9:1081, 2007; J. Kors, G. van Herpen, Am. J. Cardiol. 88:396, 2001"
+)
+
+POOR = Term(
+    "QUALITY_POOR", Section.QUALITY, Severity.BORDERLINE,
+    "Poor recording: only the rhythm can be read",
+    "Низкое качество записи: оценён только ритм", SOURCE,
+)  # fmt: skip
+POOR_LEADS = Term(
+    "QUALITY_LEADS", Section.QUALITY, Severity.NORMAL,
+    "Poor recording in {leads}: left out of the reading",
+    "Низкое качество записи в отведениях {leads}: при анализе не учитывались", SOURCE,
+)  # fmt: skip
+FEW_LEADS = Term(
+    "LEADS_FEW", Section.QUALITY, Severity.NORMAL,
+    "Recorded: {leads}; what needs other leads was not judged",
+    "Записаны отведения {leads}; признаки, требующие других отведений, не оценивались", SOURCE,
+)  # fmt: skip
+REVERSED = Term(
+    "ELECTRODES_SWAPPED", Section.QUALITY, Severity.BORDERLINE,
+    "Electrodes seem swapped ({electrodes}): {misread} may be misread, record again",
+    "Возможно, перепутаны электроды ({electrodes}): {misread} оценены недостоверно, повторить запись",
+    REVERSAL_SOURCE,
+)  # fmt: skip
+UNKNOWN = Term(
+    "PERSON_UNKNOWN", Section.QUALITY, Severity.NORMAL,
+    "{unknown} not known: {limits} were used", "{unknown}: применены {limits}",
+)  # fmt: skip
+TERMS = (POOR, POOR_LEADS, FEW_LEADS, REVERSED, UNKNOWN)
+
+CLEARLY = 0.1  # share of R in the QRS
+ELECTRODES = {
+    Reversal.RIGHT_ARM_LEFT_ARM: Phrase("right and left arm", "правая и левая рука"),
+    Reversal.RIGHT_ARM_RIGHT_LEG: Phrase("right arm and right leg", "правая рука и правая нога"),
+    Reversal.LEFT_ARM_RIGHT_LEG: Phrase("left arm and right leg", "левая рука и правая нога"),
+    Reversal.RIGHT_ARM_LEFT_LEG: Phrase("right arm and left leg", "правая рука и левая нога"),
+}
+LIMB_MISREAD = Phrase("axis and limb leads", "ось и отведения от конечностей")
+CHEST_MISREAD = Phrase("R progression and anterior leads", "нарастание R и передние отведения")
+LIMITS = {
+    (True, False): (
+        Phrase("Age", "Возраст неизвестен"), Phrase("limits of adults", "нормы взрослых"),
+    ),
+    (False, True): (
+        Phrase("Sex", "Пол неизвестен"),
+        Phrase("limits that hold for both sexes", "нормы, общие для обоих полов"),
+    ),
+    (True, True): (
+        Phrase("Age and sex", "Возраст и пол неизвестны"),
+        Phrase("limits of adults that hold for both sexes", "нормы взрослых, общие для обоих полов"),
+    ),
+}  # fmt: skip
+
+
+def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Of the record, of single leads, of the electrodes' places; what is not known of the person."""
+    if case.analysis.quality.grade is Grade.POOR:
+        yield POOR.state()
+    poor = [each for each in case.analysis.quality.leads if each.grade is Grade.POOR]
+    if poor and case.analysis.quality.grade is not Grade.POOR:
+        facts = [_reason(each) for each in poor]
+        yield POOR_LEADS.state(*facts, leads=named(each.lead for each in poor))
+    recorded = [lead for lead in TWELVE_LEADS if lead in case.format.leads]
+    if any(lead not in recorded for lead in (Lead.I, Lead.II, *CHEST)):
+        yield FEW_LEADS.state(leads=", ".join(lead.label for lead in case.format.leads))
+    for swap in confirmed(case):
+        names = ELECTRODES.get(swap) or Phrase(swap.value.upper(), swap.value.upper())
+        misread = LIMB_MISREAD if swap in ELECTRODES else CHEST_MISREAD
+        yield REVERSED.state(certainty=Certainty.POSSIBLE, electrodes=names, misread=misread)
+    unknown = (case.person.age is None, case.person.sex not in (Sex.MALE, Sex.FEMALE))
+    if any(unknown):
+        who, limits = LIMITS[unknown]
+        yield UNKNOWN.state(unknown=who, limits=limits)
+
+
+def _reason(lead: LeadQuality) -> Fact:
+    name = lead.lead.label
+    if lead.flat:
+        return Fact(f"{name}.flat", "flat")
+    if lead.saturated:
+        return Fact(f"{name}.saturated", "saturated")
+    if lead.missing:
+        return Fact(f"{name}.missing", lead.missing)
+    worst = max(("noise", "drift", "mains"), key=lambda kind: float(getattr(lead, kind)))
+    return Fact(f"{name}.{worst}", float(getattr(lead, worst)), "µV")
+
+
+def confirmed(case: Case) -> tuple[Reversal, ...]:
+    """Suspected reversals that all waves of the leads bear out."""
+    if not case.is_readable:
+        return ()
+    return tuple(swap for swap in case.analysis.quality.reversals if _is_confirmed(case, swap))
+
+
+def misread(case: Case) -> frozenset[Lead]:
+    """Leads that a reversal makes useless: all limb leads, or the two of the chest."""
+    leads: set[Lead] = set()
+    for swap in confirmed(case):
+        leads |= set(TWELVE_LEADS) - set(CHEST) if swap in ELECTRODES else set(_pair(swap))
+    return frozenset(leads)
+
+
+def _pair(swap: Reversal) -> tuple[Lead, Lead]:
+    first, second = (Lead.parse(name) for name in swap.value.split("-"))
+    return first, second
+
+
+def _is_confirmed(case: Case, swap: Reversal) -> bool:
+    """Whether P, QRS and T are turned over as they must be, or R grows evenly after a change of places."""
+    if swap is Reversal.RIGHT_ARM_LEFT_ARM:
+        return _is_over(case, Lead.I) and not _is_over(case, Lead.aVR)
+    if swap is Reversal.RIGHT_ARM_LEFT_LEG:
+        return _is_over(case, Lead.II) and _is_over(case, Lead.aVF) and not _is_over(case, Lead.aVR)
+    if swap in ELECTRODES:
+        return True
+    first, second = (CHEST.index(lead) for lead in _pair(swap))
+    shares = [_r_share(case, lead) for lead in CHEST]
+    if shares[first] < shares[second] + CLEARLY:
+        return False
+    shares[first], shares[second] = shares[second], shares[first]
+    return all(after >= before - CLEARLY for before, after in itertools.pairwise(shares))
+
+
+def _r_share(case: Case, name: Lead) -> float:
+    """R as a share of R and S."""
+    r, s = r_height(case.lead(name)), s_depth(case.lead(name))
+    return r / (r + s) if r + s else 0.0
+
+
+def _is_over(case: Case, name: Lead) -> bool:
+    """P, QRS and T negative."""
+    lead = case.lead(name)
+    if lead is None:
+        return False
+    return -(lead.p_min or 0.0) > (lead.p_max or 0.0) and net_qrs(lead) < 0 and t_height(lead) < 0

@@ -1,0 +1,80 @@
+"""What a worker process does: one interpretation after another, each within its limits."""
+
+from __future__ import annotations
+
+import resource
+from functools import cache
+from pathlib import Path
+
+from cardioserver.ecg.errors import EcgError
+from cardioserver.ecg.recording import Recording
+from cardioserver.interpretation.document import Document, Signal, abridge, decode, encode
+from cardioserver.interpretation.errors import Crashed, Refused, TooLarge, Unavailable
+from cardioserver.interpretation.interpreter import interpret
+from cardioserver.interpretation.job import Interpretation, Job
+from cardioserver.trace import place_of
+
+_SPARE_SECONDS = 5
+"""More processor time than time: the clock ends an interpretation, this only one whose server was killed."""
+
+
+def work(job: Job, data: memoryview) -> Interpretation:
+    """Interpret, or check what was interpreted elsewhere.
+
+    Raises
+    ------
+    Refused, TooLarge, Crashed
+        The system ends the process if it computes for too long.
+    Unavailable
+        What was interpreted elsewhere is no interpretation of this signal.
+    """
+    _limit(job)
+    try:
+        document = _received(job, data) if job.is_made else _made(job, data)
+        return Interpretation(document.text, encode(document))
+    except EcgError as error:
+        raise Refused(str(error)) from None
+    except MemoryError:
+        raise TooLarge from None
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise Crashed(f"{type(error).__name__} at {place_of(error)}") from None
+
+
+def _made(job: Job, data: memoryview) -> Document:
+    return abridge(interpret(Recording.from_bytes(job.signal, data), job.person))
+
+
+def _received(job: Job, data: memoryview) -> Document:
+    try:
+        document = decode(bytes(data))
+    except ValueError:
+        raise Unavailable("the service answered with no interpretation") from None
+    signal = Signal(job.signal.rate, job.signal.sample_count, job.signal.leads)
+    if (document.signal, document.person) != (signal, job.person):
+        raise Unavailable("the service answered with the interpretation of another ECG")
+    return document
+
+
+def _limit(job: Job) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would leave an ECG on the disk
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _set_soft(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + job.seconds) + _SPARE_SECONDS)
+    _set_soft(resource.RLIMIT_DATA, _own_bytes() + job.memory_bytes)
+
+
+def _set_soft(limit: int, value: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+@cache
+def _own_bytes() -> int:
+    """What RLIMIT_DATA counted of this process at its first job; 0 where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    line = next((line for line in status.splitlines() if line.startswith("VmData:")), "VmData: 0 kB")
+    return int(line.split()[1]) * 1024

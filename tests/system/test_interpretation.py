@@ -1,0 +1,224 @@
+"""Servers that interpret: crashes, hangs, kills, restarts, and two of them on one database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from cardioserver import settings
+from cardioserver.archive import schema
+from cardioserver.archive.clock import database_time
+from cardioserver.archive.database import Database
+from cardioserver.client import Client
+from cardioserver.client.errors import ServerError
+from cardioserver.client.retry import Retry
+from cardioserver.ecg.lead import TWELVE_LEADS
+from cardioserver.ecg.recording import Recording
+from cardioserver.protocol import messages as m
+from cardioserver.protocol.messages import EventKind
+from tests.archive import examples
+from tests.interpretation import hostile
+from tests.interpretation.signals import made
+from tests.processes import PASSWORD, ServerProcess
+from tests.servers import wait_until
+
+HERE = Path(__file__).parent
+HARM = f"{HERE / 'harm'}:{HERE.parent / 'interpretation'}"
+ECG = made(TWELVE_LEADS)
+DEADLINE = 120.0  # seconds; what takes so long does not come
+PATIENT = Retry(attempts=1000, longest=0.2)
+
+Start = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a furnished server that interprets; with *harm*, its workers do what recordings tell them."""
+    servers: list[ServerProcess] = []
+
+    def run(*, harm: bool = False, furnish: bool = True, **groups: Any) -> ServerProcess:
+        path = os.environ.get("PYTHONPATH", "")
+        environment = {"PYTHONPATH": f"{HARM}:{path}"} if harm else {}
+        groups = {"service_interpretation": {"mode": "embedded"}} | groups
+        server = ServerProcess(tmp_path / f"server-{len(servers)}", groups, environment)
+        servers.append(server)
+        if furnish:
+            server.furnish()
+        server.start()
+        return server
+
+    yield run
+    for server in servers:
+        server.kill()
+
+
+def connected(server: ServerProcess, login: str) -> Client:
+    return Client("127.0.0.1", server.port, login=login, password=PASSWORD, retry=PATIENT)
+
+
+async def upload(server: ServerProcess, *recordings: Recording) -> list[int]:
+    async with connected(server, "recorder") as recorder:
+        return [
+            (await recorder.upload(examples.exam(number=str(number)), recording)).exam_id
+            for number, recording in enumerate(recordings)
+        ]
+
+
+async def reports(server: ServerProcess, exams: list[int]) -> dict[int, m.AutoReport]:
+    """The reports of exams, as soon as all have one."""
+    found: dict[int, m.AutoReport] = {}
+    async with (
+        asyncio.timeout(DEADLINE),
+        connected(server, "doctor") as doctor,
+        doctor.events(EventKind.AUTO_REPORT) as events,
+    ):
+        while True:
+            for exam_id in set(exams) - set(found):
+                report = await doctor.get_auto_report(exam_id)
+                if report.version:
+                    found[exam_id] = report
+            if len(found) == len(exams):
+                return found
+            await anext(events)
+
+
+def opened(server: ServerProcess) -> Database:
+    return Database(settings.load(server.config).database_url)
+
+
+def metrics(server: ServerProcess) -> dict[str, float]:
+    lines = [line for line in server.fetch("/metrics").splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+async def test_an_uploaded_ecg_is_interpreted_and_again_on_request(start: Start) -> None:
+    server = start()
+    (exam_id,) = await upload(server, ECG)
+    first = (await reports(server, [exam_id]))[exam_id]
+    assert "уд/мин" in first.text_ru
+    assert "bpm" in first.text_en
+    document = json.loads(first.document)
+    assert document["measurements"]["rate"] == pytest.approx(75, abs=1)
+    assert len(document["beats"]) == len(document["fiducials"]) == 12
+
+    async with connected(server, "doctor") as doctor, doctor.events(EventKind.AUTO_REPORT) as events:
+        assert (await doctor.request_interpretation(exam_id)).newest_version == 1
+        async with asyncio.timeout(DEADLINE):
+            event = await anext(events)
+        assert (event.exam_id, event.subject_id) == (exam_id, 2)
+        assert (await doctor.get_auto_report(exam_id)).version == 2
+    counted = metrics(server)
+    assert counted['cardioserver_interpretation_seconds_count{outcome="done"}'] == 2
+    assert counted['cardioserver_interpretation_seconds_sum{outcome="done"}'] > 0
+
+
+async def test_crashes_cost_their_own_result_and_nothing_else(start: Start) -> None:
+    server = start(harm=True)
+    harm = (hostile.ABORT, hostile.REFUSE, hostile.BOMB, hostile.FAIL)
+    victims = await upload(server, *(hostile.hostile(ECG, kind) for kind in harm))
+    others = await upload(server, ECG, ECG, ECG)
+    assert {report.version for report in (await reports(server, others)).values()} == {1}
+    with opened(server).read() as connection:
+        assert not connection.scalars(
+            select(schema.auto_report.c.version).where(schema.auto_report.c.exam_id.in_(victims))
+        ).all()
+        errors = connection.scalars(
+            select(schema.delivery.c.last_error).where(schema.delivery.c.exam_id.in_(victims))
+        ).all()
+    assert all(errors)
+    assert "nobody may see" not in server.said()
+    assert server.stop() == 0
+
+
+async def test_while_all_workers_hang_uploads_are_acknowledged(start: Start) -> None:
+    server = start(
+        harm=True,
+        service_interpretation={"mode": "embedded", "workers": 1, "seconds": 600.0},
+        limits={"drain_seconds": 1.0},
+    )
+    (victim,) = await upload(server, hostile.hostile(ECG, hostile.HANG))
+    leased = select(func.count()).where(schema.delivery.c.exam_id == victim, schema.delivery.c.status == 2)
+    database = opened(server)
+
+    def is_at_work() -> bool:
+        with database.read() as connection:
+            return connection.scalar(leased) == 1
+
+    wait_until(is_at_work, "it is being interpreted")
+    async with asyncio.timeout(DEADLINE):
+        await upload(server, *[ECG] * 10)
+    assert is_at_work()
+    assert json.loads(server.fetch("/healthz"))["status"] == "ok"
+    assert metrics(server)['cardioserver_delivery_delay_seconds{exporter="interpretation"}'] >= 0
+    assert server.stop() == 0, "a hang keeps no server from stopping"
+    database.close()
+
+
+async def test_what_a_killed_server_was_interpreting_is_interpreted_by_the_next(start: Start) -> None:
+    server = start(harm=True)
+    (exam_id,) = await upload(server, hostile.hostile(ECG, hostile.HANG))
+    database, table = opened(server), schema.delivery
+    leased = select(func.count()).where(table.c.exam_id == exam_id, table.c.status == 2)
+
+    def is_at_work() -> bool:
+        with database.read() as connection:
+            return connection.scalar(leased) == 1
+
+    wait_until(is_at_work, "it is being interpreted")
+    server.kill()
+    with database.write() as connection:  # as if the lease's minute were over
+        connection.execute(update(table).values(next_attempt_at=database_time(connection)))
+    server._environment = {}
+    server.start()
+    report = (await reports(server, [exam_id]))[exam_id]
+    assert report.version == 1
+    assert server.stop() == 0
+    database.close()
+
+
+async def test_two_servers_interpret_each_exam_once(start: Start, tmp_path: Path, mariadb_url: str) -> None:
+    shared: dict[str, Any] = {
+        "cardiobank": {"path": str(tmp_path / "bank")},
+        "database": {"url": mariadb_url},
+    }
+    servers = [
+        start(**shared, server={"server_id": 1}),
+        start(**shared, server={"server_id": 2}, furnish=False),
+    ]
+    uploaded = await asyncio.gather(*(upload(server, *[ECG] * 8) for server in servers))
+    exams = [exam_id for of_server in uploaded for exam_id in of_server]
+    found = await reports(servers[0], exams)
+    assert {report.version for report in found.values()} == {1}
+    for server in servers:
+        assert server.stop() == 0
+    database = opened(servers[0])
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(schema.auto_report)) == len(exams)
+    database.close()
+
+
+async def test_a_server_that_interprets_nothing_owes_nothing(start: Start) -> None:
+    server = start(service_interpretation={"mode": "off"})
+    (exam_id,) = await upload(server, ECG)
+    async with connected(server, "doctor") as doctor:
+        with pytest.raises(ServerError) as raised:
+            await doctor.request_interpretation(exam_id)
+        assert raised.value.code is m.ErrorCode.NOT_OFFERED
+        assert (await doctor.get_auto_report(exam_id)).version == 0
+    database = opened(server)
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(schema.delivery)) == 0
+    assert server.stop() == 0
+    server.config.write_text(server.config.read_text().replace('"off"', '"embedded"'))
+    server.start()
+    async with connected(server, "doctor") as doctor:
+        await doctor.request_interpretation(exam_id)
+    assert (await reports(server, [exam_id]))[exam_id].version == 1
+    database.close()
