@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import wfdb
 from accuracy_beats import match
+from accuracy_electrodes import table as electrodes
 from accuracy_records import Noise, clean_ptbxl, ludb
 
 from cardioserver.ecg.lead import TWELVE_LEADS
@@ -15,6 +16,7 @@ from cardioserver.ecg.recording import Recording, SignalFormat
 from cardioserver.signal.analysis import analyse
 from cardioserver.signal.beats import find_beats
 from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
+from cardioserver.signal.trace import Trace
 
 LUDB_LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
 WAVES = {"P": "p", "QRS": "N", "T": "t"}
@@ -30,8 +32,9 @@ LEAST_LEADS = 6  # a wave is present when marked in so many of the twelve leads
 
 
 def tables(data: Path, limit: int | None) -> str:
-    """Markdown tables of waves, intervals, stability and speed."""
-    return "\n".join([_ludb(data, limit), _qtdb(data, limit), _stability(data, limit), _speed(data)])
+    """Markdown tables of waves, intervals, stability, electrodes and speed."""
+    parts = [_ludb(data, limit), _qtdb(data, limit), _stability(data, limit), electrodes(data, limit)]
+    return "\n".join([*parts, _speed(data)])
 
 
 def _marks(path: str, extension: str) -> list[tuple[str, float, float, float]]:
@@ -125,7 +128,7 @@ def _ludb(data: Path, limit: int | None) -> str:
         if limit is not None and number >= limit:
             break
         reference, span = _global_reference(str(data / "ludb" / record))
-        fiducials = find_fiducials(signal, 500.0, find_beats(signal, 500.0))
+        fiducials = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))
         for name in WAVES:
             places = np.sort(fiducials.of(PEAKS[name]))
             true = reference[name][:, 1]
@@ -165,7 +168,7 @@ def _qtdb(data: Path, limit: int | None) -> str:
         span = (min(every), max(every))
         start = max(int(span[0]) - 2500, 0)
         piece = np.nan_to_num(signal[:, start : int(span[1]) + 2500])
-        fiducials = find_fiducials(piece, 250.0, find_beats(piece, 250.0))
+        fiducials = find_fiducials(Trace(piece), 250.0, find_beats(piece, 250.0))
         ours = _found_intervals(fiducials, (span[0] - start, span[1] - start), 250.0)
         theirs = _reference_intervals(reference, 250.0)
         for name in INTERVALS:
@@ -186,7 +189,7 @@ def _stability(data: Path, limit: int | None) -> str:
     records = clean_ptbxl(data, (60, 150), min(limit or 30, 30))
 
     def intervals(signal: np.ndarray) -> dict[str, float]:
-        fiducials = find_fiducials(signal, 500.0, find_beats(signal, 500.0))
+        fiducials = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))
         return _found_intervals(fiducials, (0, signal.shape[1]), 500.0)
 
     before = [intervals(clean) for clean in records]

@@ -13,6 +13,7 @@ from cardioserver.signal.delineation import Marks, delineate
 from cardioserver.signal.mains import mains_sizes, remove_mains
 from cardioserver.signal.pacing import TO_QRS_S, without_spikes
 from cardioserver.signal.qrsbounds import qrs_bounds
+from cardioserver.signal.trace import Trace
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -56,15 +57,15 @@ class Fiducials:
         return column
 
 
-def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
+def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
     """Delineate every beat of a record of any length.
 
     Like beats are delineated together by their representative beat.
 
     Parameters
     ----------
-    samples
-        µV, shape ``(leads, samples)``, finite (see :func:`~cardioserver.signal.beats.bridged`).
+    trace
+        The record.
     rate
         Hz.
     beats
@@ -72,7 +73,7 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
     """
     found = np.full((len(beats.samples), len(NAMES)), NONE, dtype=np.intp)
     dominant = beats.dominant
-    length = samples.shape[1]
+    length = trace.length
     chunks = 1 if length <= LONG_S * rate else int(length / (CHUNK_S * rate))
     best: tuple[int, AverageBeat, Marks] | None = None
     for chunk in range(chunks):
@@ -82,7 +83,7 @@ def find_fiducials(samples: Signal, rate: float, beats: Beats) -> Fiducials:
             continue
         start, stop = max(begin - round(rate), 0), min(end + round(rate), length)
         spikes = beats.spikes[(beats.spikes >= start) & (beats.spikes < stop)] - start
-        piece = without_spikes(samples[:, start:stop], rate, spikes)
+        piece = without_spikes(trace.piece(start, stop), rate, spikes)
         piece = _without_mains(piece, rate, len(mine))
         step = max(1, int(rate / WORK_HZ))
         stretch = _Stretch(

@@ -21,10 +21,11 @@ LEAST_LEAD = 0.3  # of the usual steepest slope; smaller leads have no say
 BIG = 0.3  # of the steepest speed: surely QRS
 GAP_S = 0.04  # a QRS does not rest so long
 REACH_S = (0.20, 0.24)
-ONSET_SHARE, OFFSET_SHARE = 0.05, 0.07  # of the steepest speed
-OVER_NOISE = 3.5
+SHARE = 0.08  # of the steepest speed, at which the QRS ends
+FLOOR = 2.0  # times the calm level beside the QRS is noise, or P and T waves
+OVER_FLOOR = 1.5
 CALM_S = 0.008
-ONSET_MARGIN_S, OFFSET_MARGIN_S = 0.004, 0.001
+ONSET_MARGIN_S, OFFSET_MARGIN_S = 0.006, 0.001  # the QRS ends so far beyond
 QUIET_BEFORE_S, QUIET_AFTER_S = (-0.22, -0.04), (0.08, 0.32)
 
 
@@ -51,13 +52,11 @@ def qrs_bounds(slopes: Signal, rate: float, origin: int) -> tuple[float, float]:
     big = np.flatnonzero(speed > BIG * top)
     first = _last_linked(big[::-1], peak, round(GAP_S * rate), round(REACH_S[0] * rate))
     last = _last_linked(big, peak, round(GAP_S * rate), round(REACH_S[1] * rate))
-    quiet_before = speed[_span(origin, QUIET_BEFORE_S, rate)]
-    quiet_after = speed[_span(origin, QUIET_AFTER_S, rate)]
     calm = max(1, round(CALM_S * rate))
-    before = max(ONSET_SHARE * top, OVER_NOISE * float(np.quantile(quiet_before, 0.3)))
-    after = max(OFFSET_SHARE * top, OVER_NOISE * float(np.quantile(quiet_after, 0.2)))
-    on = first - _steps_to_calm(speed[first::-1], before, calm) - ONSET_MARGIN_S * rate
-    off = last + _steps_to_calm(speed[last:], after, calm) + OFFSET_MARGIN_S * rate
+    before = float(np.quantile(speed[_span(origin, QUIET_BEFORE_S, rate)], 0.4))
+    after = float(np.quantile(speed[_span(origin, QUIET_AFTER_S, rate)], 0.2))
+    on = first - _steps_to_calm(speed[first::-1], before, SHARE * top, calm) - ONSET_MARGIN_S * rate
+    off = last + _steps_to_calm(speed[last:], after, SHARE * top, calm) + OFFSET_MARGIN_S * rate
     return max(on, 0.0), min(off, width - 1.0)
 
 
@@ -84,8 +83,13 @@ def _span(origin: int, seconds: tuple[float, float], rate: float) -> slice:
     return slice(max(origin + round(seconds[0] * rate), 0), origin + round(seconds[1] * rate))
 
 
-def _steps_to_calm(speed: Signal, limit: float, calm: int) -> int:
-    """Samples after which the speed stays below *limit* for *calm* samples."""
-    busy = np.convolve(speed > limit, np.ones(calm))[calm - 1 :]  # how many of the next samples are above
+def _steps_to_calm(speed: Signal, floor: float, limit: float, calm: int) -> int:
+    """Samples after which the speed, less *floor* by power, stays below *limit* for *calm* samples.
+
+    So noise, which adds to the speed by power, does not shorten the QRS.
+    """
+    clean = np.sqrt(np.maximum(speed**2 - (FLOOR * floor) ** 2, 0))
+    moving = clean > max(limit, OVER_FLOOR * floor)
+    busy = np.convolve(moving, np.ones(calm))[calm - 1 :]  # how many of the next samples are above
     still = np.flatnonzero(busy == 0)
     return int(still[0]) if len(still) else len(speed) - 1

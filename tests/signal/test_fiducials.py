@@ -7,6 +7,7 @@ import pytest
 
 from cardioserver.signal.beats import BeatClass, find_beats
 from cardioserver.signal.fiducials import NAMES, NONE, find_fiducials
+from cardioserver.signal.trace import Trace
 
 RATES = [125.0, 250.0, 500.0, 1000.0, 2000.0]
 P_AT, P_HALF, T_AT, T_HALF = -0.16, 0.05, 0.28, 0.09
@@ -38,7 +39,7 @@ REGULAR = [0.6 + 0.85 * n for n in range(11)]
 
 def marks_in_ms(signal: np.ndarray, rate: float) -> dict[str, float]:
     """Median place of each mark against the R peak that was made, ms."""
-    fiducials = find_fiducials(signal, rate, find_beats(signal, rate))
+    fiducials = find_fiducials(Trace(signal), rate, find_beats(signal, rate))
     true = np.array(REGULAR)
     places = {}
     for name in NAMES:
@@ -79,7 +80,7 @@ def test_a_ventricular_beat_has_no_p_wave_and_its_own_qrs() -> None:
     broad = -1400 * bump(time, times[5] + 0.03, 0.08) + 700 * bump(time, times[5] + 0.3, 0.12)
     signal = own + broad
     beats = find_beats(signal, 500.0)
-    fiducials = find_fiducials(signal, 500.0, beats)
+    fiducials = find_fiducials(Trace(signal), 500.0, beats)
     assert beats.classes[5] is BeatClass.VENTRICULAR
     assert fiducials.of("p_on")[5] == NONE
     width = (fiducials.of("qrs_off") - fiducials.of("qrs_on")) / 500
@@ -104,7 +105,7 @@ def test_noise_of_iec_60601_2_25_moves_intervals_by_a_few_milliseconds(kind: str
 
 def test_order_of_marks_and_edges_of_the_record() -> None:
     signal = made_ecg(500.0, REGULAR)[:, 270:-560]
-    fiducials = find_fiducials(signal, 500.0, find_beats(signal, 500.0))
+    fiducials = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))
     for row in fiducials.samples:
         known = row[row != NONE]
         assert np.all(np.diff(known) >= 0)
@@ -114,7 +115,7 @@ def test_order_of_marks_and_edges_of_the_record() -> None:
 
 @pytest.mark.parametrize("signal", [np.zeros((2, 5000)), np.zeros((1, 10))])
 def test_without_beats_there_is_nothing(signal: np.ndarray) -> None:
-    fiducials = find_fiducials(signal, 500.0, find_beats(signal, 500.0))
+    fiducials = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))
     assert fiducials.samples.shape == (0, 9)
     assert fiducials.average is None
 
@@ -122,7 +123,7 @@ def test_without_beats_there_is_nothing(signal: np.ndarray) -> None:
 def test_a_long_record_is_delineated_in_chunks() -> None:
     times = list(np.arange(0.6, 239, 0.85))
     signal = made_ecg(250.0, times, leads=2)
-    fiducials = find_fiducials(signal, 250.0, find_beats(signal, 250.0))
+    fiducials = find_fiducials(Trace(signal), 250.0, find_beats(signal, 250.0))
     assert (fiducials.of("t_off") != NONE).mean() > 0.99
     offset = fiducials.of("t_peak") / 250 - np.array(times)
     assert np.abs(offset - 0.28).max() < 0.03

@@ -1,0 +1,91 @@
+"""The samples of a record in µV, a piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cardioserver.ecg.recording import Recording
+
+Signal = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+class Trace:
+    """A record of any length, of which only the piece that is asked for becomes floating-point numbers.
+
+    Parameters
+    ----------
+    samples
+        Shape ``(leads, samples)``, integer or floating-point; not copied.
+    resolution
+        µV per unit of *samples*, one for each lead; without it they are µV.
+    lead_off
+        Row, first and last sample (exclusive) of each span in which a lead was off. Samples that are not
+        finite are missing too.
+    """
+
+    def __init__(
+        self,
+        samples: npt.NDArray[Any],
+        resolution: Sequence[float] | None = None,
+        lead_off: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
+        self._samples = samples
+        self._resolution = None if resolution is None else np.array(resolution, dtype=np.float64)[:, None]
+        self._lead_off = tuple(lead_off)
+
+    @classmethod
+    def of(cls, recording: Recording) -> Trace:
+        """The trace of a recording."""
+        signal_format = recording.format
+        off = [(signal_format.leads.index(m.lead), m.start, m.stop) for m in signal_format.lead_off]
+        return cls(recording.samples, signal_format.resolution, off)
+
+    @property
+    def leads(self) -> int:
+        """How many leads there are."""
+        return int(self._samples.shape[0])
+
+    @property
+    def length(self) -> int:
+        """Samples of each lead."""
+        return int(self._samples.shape[1])
+
+    def missing(self, start: int, stop: int) -> Mask | None:
+        """Where leads were off, shape ``(leads, stop - start)``; ``None`` if nowhere."""
+        part = self._samples[:, start:stop]
+        spans = [span for span in self._lead_off if span[1] < stop and span[2] > start]
+        floating = np.issubdtype(part.dtype, np.floating)
+        if not spans and not floating:
+            return None
+        gaps = ~np.isfinite(part) if floating else np.zeros(part.shape, dtype=np.bool_)
+        for row, first, last in spans:
+            gaps[row, max(first - start, 0) : last - start] = True
+        return gaps if gaps.any() else None
+
+    def piece(self, start: int, stop: int) -> Signal:
+        """µV from *start* to *stop*, shape ``(leads, stop - start)``, finite, straight lines across gaps.
+
+        It may be a view of the samples: not to be changed in place.
+        """
+        part = self._samples[:, start:stop]
+        if self._resolution is not None:
+            part = np.multiply(part, self._resolution, dtype=np.float64)
+        gaps = self.missing(start, stop)
+        return part.astype(np.float64, copy=False) if gaps is None else bridged(part, gaps)
+
+
+def bridged(samples: npt.NDArray[Any], gaps: Mask) -> Signal:
+    """*samples* with straight lines across the gaps; a lead that is nothing but gap is zero."""
+    filled = samples.astype(np.float64)
+    places = np.arange(samples.shape[1])
+    for lead, gap in zip(filled, gaps, strict=True):
+        if gap.all():
+            lead[:] = 0.0
+        elif gap.any():
+            lead[gap] = np.interp(places[gap], places[~gap], lead[~gap])
+    return filled
