@@ -22,7 +22,8 @@ from cardioserver.signal.measurements import (
     corrected_qt,
     frontal_axis,
 )
-from cardioserver.signal.quality import Grade, Reversal
+from cardioserver.signal.quality import Grade
+from cardioserver.signal.reversal import Reversal
 
 
 def bump(time: np.ndarray, at: float, half: float) -> np.ndarray:

@@ -12,7 +12,8 @@ from cardioserver.interpretation.complexes import net_qrs, r_height, s_depth, t_
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.interpretation.territory import CHEST, named
 from cardioserver.language import Phrase
-from cardioserver.signal.quality import Grade, LeadQuality, Reversal
+from cardioserver.signal.quality import Grade, LeadQuality
+from cardioserver.signal.reversal import Reversal
 
 SOURCE = "AHA/ACC/HRS 2007, part I (P. Kligfield et al., Circulation 115:1306)"
 REVERSAL_SOURCE = (
@@ -52,6 +53,7 @@ ELECTRODES = {
     Reversal.RIGHT_ARM_RIGHT_LEG: Phrase("right arm and right leg", "правая рука и правая нога"),
     Reversal.LEFT_ARM_RIGHT_LEG: Phrase("left arm and right leg", "левая рука и правая нога"),
     Reversal.RIGHT_ARM_LEFT_LEG: Phrase("right arm and left leg", "правая рука и левая нога"),
+    Reversal.LEFT_ARM_LEFT_LEG: Phrase("left arm and left leg", "левая рука и левая нога"),
 }
 LIMB_MISREAD = Phrase("axis and limb leads", "ось и отведения от конечностей")
 CHEST_MISREAD = Phrase("R progression and anterior leads", "нарастание R и передние отведения")
