@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import median_filter
 
 from cardioserver.signal.smoothing import smooth
 
@@ -15,12 +16,15 @@ Complex = npt.NDArray[np.complex128]
 MAX_DRIFT_HZ = 1.5  # EN 50160 allows 50 Hz ± 1 Hz; generators drift further
 HARMONICS = 5
 NYQUIST_SHARE = 0.49  # lines above are left to the recorder's anti-aliasing filter
-TRACKING_HZ = 0.6  # how fast the mains frequency may wander
-AMPLITUDE_HZ = 0.5  # how fast the amplitude of the mains in a lead may change
+TRACKING_HZ = 0.4  # how fast the mains frequency may wander
+AMPLITUDE_HZ = 2.0  # how fast the amplitude of the mains in a lead may change
+SUDDEN_HZ = 5.0  # the same where something was switched or touched
 OUTLIER = 3.0  # times the typical misfit; beyond lies a QRS
+AROUND_S = 0.4  # longer than a QRS, shorter than what a slow course misses of a sudden change
 ROUNDS = 2
 LOCAL_DEGREE = 3  # of the polynomial that stands for the ECG within three mains periods
 CHANCE = 3.0  # how often the power of chance a line must have to be taken for mains
+SUDDEN_CHANCE = 12.0  # the same for a sudden change
 LASTING = 4  # blocks; the windows of nearer ones overlap, so noise looks alike in them
 LASTING_SHARE = 0.1
 
@@ -65,14 +69,15 @@ def remove_mains(samples: Signal, rate: float, mains: float) -> Signal:
     inside = np.zeros(blocks)
     inside[1 : count // block - 1] = 1
 
-    cutoff = AMPLITUDE_HZ * block / rate
+    block_rate = rate / block
     weights = inside
     turn = np.zeros(blocks)
     first = np.ascontiguousarray(lines[:, :, 0])
     for _ in range(ROUNDS):
-        turn = _follow(first, weights, turn, rate / block)
+        turn = _follow(first, weights, turn, block_rate)
         steady = first * np.exp(-1j * turn)[:, None]
-        weights = _trust(steady - smooth(steady, weights, cutoff), inside)
+        misfit = np.abs(steady - smooth(steady, weights, AMPLITUDE_HZ / block_rate))
+        weights = _trust(misfit, np.median(misfit, axis=0), inside)
     turns = np.exp(1j * turn[:, None, None] * orders)
     steady = lines * turns.conj()
     kept = _lasting(steady, weights)
@@ -80,7 +85,7 @@ def remove_mains(samples: Signal, rate: float, mains: float) -> Signal:
     if not len(present):
         return samples.copy()
     course = np.zeros_like(steady)
-    course[:, kept] = _course(steady[:, kept], weights, cutoff)
+    course[:, kept] = _course(steady[:, kept], weights, inside, block_rate)
     local = course[:, :, present] * (turns * np.exp(1j * centre_phase))[:, :, present]
     return np.subtract(samples, _waves(local, omega[present], block)[:, :count])
 
@@ -126,11 +131,9 @@ def _follow(line: Complex, weights: Signal, turn: Signal, block_rate: float) -> 
     return turn
 
 
-def _trust(misfit: Complex, inside: Signal) -> Signal:
-    """Weight of each block, 0 to 1, from how badly the sine fits it in any lead (Geman-McClure)."""
-    size = np.abs(misfit)
-    typical = np.median(size, axis=0) + 1e-3
-    worst = (size / (OUTLIER * typical)).max(axis=1)
+def _trust(misfit: Signal, typical: Signal, inside: Signal) -> Signal:
+    """Weight of each block, 0 to 1, from how badly the sines fit it in any lead (Geman-McClure)."""
+    worst = (misfit / (OUTLIER * (typical + 1e-3))).max(axis=1)
     weights: Signal = inside / (1 + worst**2) ** 2
     return weights
 
@@ -144,11 +147,22 @@ def _lasting(steady: Complex, weights: Signal) -> npt.NDArray[np.bool_]:
     return lasting
 
 
-def _course(steady: Complex, weights: Signal, cutoff: float) -> Complex:
+def _course(steady: Complex, weights: Signal, inside: Signal, block_rate: float) -> Complex:
+    """The course of each line: what is slow, and where that misses for longer than a QRS, what is sudden."""
+    course = _beyond_chance(steady, weights, AMPLITUDE_HZ / block_rate, CHANCE)
+    missed = steady - course
+    misfit = np.abs(missed)
+    around = median_filter(misfit[::2], size=round(AROUND_S * block_rate / 2), axes=(0,), mode="mirror")
+    typical = np.repeat(around, 2, axis=0)[: len(misfit)] + np.median(misfit, axis=0)
+    weights = _trust(misfit, typical, inside)
+    return course + _beyond_chance(missed, weights, SUDDEN_HZ / block_rate, SUDDEN_CHANCE)
+
+
+def _beyond_chance(lines: Complex, weights: Signal, cutoff: float, often: float) -> Complex:
     """The smooth course of each line, as far as it is mains rather than chance (Wiener)."""
-    course = smooth(steady, weights, cutoff)
-    noise = weights @ np.abs(steady - course) ** 2 / (weights.sum() + 1e-9)
-    chance = CHANCE * 2.2 * cutoff * noise  # 2.2 cutoff: share of white noise that passes the smoother
+    course = smooth(lines, weights, cutoff)
+    noise = weights @ np.abs(lines - course) ** 2 / (weights.sum() + 1e-9)
+    chance = often * 2.2 * cutoff * noise  # 2.2 cutoff: share of white noise that passes the smoother
     power = np.abs(course) ** 2
     course *= np.clip(1 - chance / np.maximum(power, 1e-9), 0, 1)
     return course
