@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 import cardioserver
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.comparison import Comparison
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.statement import Statement
 from cardioserver.language import Phrase
@@ -77,6 +78,7 @@ class Document:
     statements: tuple[Statement, ...]
     text: Phrase
     abridged: bool = False  # ``beats`` and ``fiducials`` were left out, there are too many to keep
+    comparison: Comparison | None = None  # with the person's previous ECG, where one is known
 
 
 _ADAPTER = TypeAdapter(Document)

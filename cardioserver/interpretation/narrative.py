@@ -10,8 +10,8 @@ from cardioserver.language import Language, Phrase
 
 DOUBT = {
     Certainty.DEFINITE: Phrase("", ""),
-    Certainty.PROBABLE: Phrase("Probable: ", "Вероятно: "),
-    Certainty.POSSIBLE: Phrase("Possible: ", "Возможно: "),
+    Certainty.PROBABLE: Phrase("probable", "вероятно"),
+    Certainty.POSSIBLE: Phrase("possible", "возможно"),
 }
 UNCONFIRMED = Phrase(
     "Machine interpretation, not confirmed by a doctor.",
@@ -27,19 +27,20 @@ def narrate(statements: Sequence[Statement]) -> Phrase:
 
 def _text(statements: Sequence[Statement], language: Language) -> str:
     lines = [
-        " ".join(_sentence(statement, language) for statement in section)
+        " ".join(clause(statement, language) + "." for statement in section)
         for _, section in groupby(statements, key=lambda statement: statement.section)
     ]
     return "\n".join([*lines, UNCONFIRMED.say(language)])
 
 
-def _sentence(statement: Statement, language: Language) -> str:
+def clause(statement: Statement, language: Language) -> str:
+    """The statement with its doubt, without a full stop."""
     text = statement.ru if language == "ru" else statement.en
     doubt = DOUBT[statement.certainty].say(language)
-    return f"{doubt}{_begun_small(text)}." if doubt else f"{text}."
+    return f"{doubt.capitalize()}: {begun_small(text)}" if doubt else text
 
 
-def _begun_small(text: str) -> str:
+def begun_small(text: str) -> str:
     """*text* with a small first letter, unless its first word is an abbreviation."""
     word = text.split(maxsplit=1)[0]
     return text if word[1:] != word[1:].lower() else text[0].lower() + text[1:]

@@ -50,31 +50,27 @@ RULES = (
 )
 """In the order in which they run: later ones know what earlier ones have found."""
 
-VOCABULARY = {
-    term.code: term
-    for module in (
-        quality,
-        rate,
-        preexcitation,
-        bundle,
-        fascicles,
-        axis,
-        leftventricle,
-        rightventricle,
-        atria,
-        voltage,
-        infarction,
-        injury,
-        sgarbossa,
-        elevation,
-        repolarisation,
-        electrolytes,
-        qt,
-        summary,
-    )
-    for term in module.TERMS
-}
-"""Every statement there is, by its code."""
+MODULES = (
+    quality,
+    rate,
+    preexcitation,
+    bundle,
+    fascicles,
+    axis,
+    leftventricle,
+    rightventricle,
+    atria,
+    voltage,
+    infarction,
+    injury,
+    sgarbossa,
+    elevation,
+    repolarisation,
+    electrolytes,
+    qt,
+    summary,
+)
+"""Those that have terms of their own, in ``TERMS``."""
 
 _ORDER = {section: place for place, section in enumerate(Section)}
 

@@ -31,6 +31,7 @@ class Section(StrEnum):
     QT = "qt"
     PACING = "pacing"
     SUMMARY = "summary"
+    COMPARISON = "comparison"  # with an earlier ECG
 
 
 class Severity(StrEnum):

@@ -50,4 +50,4 @@ def _rise_ms(case: Case) -> float | None:
         return None
     on, off = max(round(beat.origin + marks.qrs_on), 0), round(beat.origin + marks.qrs_off)
     size = np.sqrt(((beat.samples[:, on : off + 1] - beat.samples[:, on : on + 1]) ** 2).mean(axis=0))
-    return float((size >= SHARE * size.max()).argmax()) * 1000 / case.format.rate
+    return float((size >= SHARE * size.max()).argmax()) * 1000 / beat.rate
