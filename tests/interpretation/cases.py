@@ -19,7 +19,8 @@ from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.delineation import Marks
 from cardioserver.signal.fiducials import NAMES, Fiducials
 from cardioserver.signal.measurements import LeadMeasurements, Measurements, corrected_qt
-from cardioserver.signal.quality import Grade, LeadQuality, Quality, Reversal
+from cardioserver.signal.quality import Grade, LeadQuality, Quality
+from cardioserver.signal.reversal import Reversal
 
 MAN = Person(Sex.MALE, 50.0)
 WOMAN = Person(Sex.FEMALE, 50.0)
@@ -40,12 +41,13 @@ HEALTHY: dict[Lead, dict[str, float]] = {
 }
 """µV and ms; a wave whose duration is not given lasts as long as is usual."""
 USUAL: dict[str, float] = {
-    "p_max": 80, "p_min": 0, "p_ms": 100, "j": 0, "st20": 0, "st40": 0, "st60": 0, "st80": 0, "t_max": 0, "t_min": 0,
-    "activation_ms": 42, "qrs_ms": 90,
+    "p_max": 80, "p_min": 0, "p_ms": 100, "activation_ms": 42, "qrs_ms": 90,
+    "j": 0, "st20": 0, "st40": 0, "st60": 0, "st80": 0, "t_max": 0, "t_min": 0,
 }  # fmt: skip
 DURATIONS = {"q": 15.0, "r1": 40.0, "s1": 25.0, "r2": 30.0, "s2": 20.0}
 INTERVALS: dict[str, float] = {
-    "rate": 70, "rr": 857, "p": 100, "pr": 160, "qrs": 90, "qt": 390, "p_axis": 50, "qrs_axis": 50, "t_axis": 45,
+    "rate": 70, "rr": 857, "p": 100, "pr": 160, "qrs": 90, "qt": 390,
+    "p_axis": 50, "qrs_axis": 50, "t_axis": 45,
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.person import Person
-from cardioserver.signal.quality import Reversal
+from cardioserver.signal.reversal import Reversal
 from tests.interpretation.cases import MAN, case, statements, waves
 
 
@@ -19,9 +19,9 @@ def axis_of(value: float, person: Person = MAN) -> str:
 @pytest.mark.parametrize(
     ("value", "name"),
     [
-        (30, "NORMAL"), (69, "NORMAL"), (29, "HORIZONTAL"), (0, "HORIZONTAL"), (-1, "LEFTWARD"), (-29, "LEFTWARD"),
-        (-30, "LEFT"), (-90, "LEFT"), (-91, "EXTREME"), (-179, "EXTREME"), (70, "VERTICAL"), (90, "VERTICAL"),
-        (91, "RIGHT"), (179, "RIGHT"),
+        (30, "NORMAL"), (69, "NORMAL"), (29, "HORIZONTAL"), (0, "HORIZONTAL"),
+        (-1, "LEFTWARD"), (-29, "LEFTWARD"), (-30, "LEFT"), (-90, "LEFT"), (-91, "EXTREME"), (-179, "EXTREME"),
+        (70, "VERTICAL"), (90, "VERTICAL"), (91, "RIGHT"), (179, "RIGHT"),
     ],
 )  # fmt: skip
 def test_classes_of_adults(value: float, name: str) -> None:
@@ -66,18 +66,16 @@ def test_deep_s_waves_in_all_three_limb_leads() -> None:
 
 
 def test_no_axis_if_the_arms_are_swapped() -> None:
-    over = {
-        **waves(Lead.I, q=-700, q_ms=60, p_max=0, p_min=-80, t_max=0, t_min=-250),
-        **waves(Lead.aVR, r1=700, t_min=0, t_max=250),
-    }
-    found = statements(case(over, reversals=(Reversal.RIGHT_ARM_LEFT_ARM,), qrs_axis=150))
-    swapped = found["ELECTRODES_SWAPPED"]
-    assert "правая и левая рука" in swapped.ru
+    found = statements(case(reversals=(Reversal.RIGHT_ARM_LEFT_ARM,), qrs_axis=150))
+    assert "правая и левая рука" in found["ELECTRODES_SWAPPED"].ru
     assert not [code for code in found if code.startswith("AXIS_")]
     assert "ECG_BORDERLINE" in found
 
 
-def test_a_suspicion_the_waves_do_not_bear_out_is_not_stated() -> None:
-    found = statements(case(reversals=(Reversal.RIGHT_ARM_LEFT_ARM, Reversal.V1_V2)))
-    assert "ELECTRODES_SWAPPED" not in found
-    assert "NORM" in found
+def test_swapped_chest_leads_are_left_out_of_the_reading() -> None:
+    lost = {**waves(Lead.V2, q=-900, q_ms=80), **waves(Lead.V3, q=-900, q_ms=80)}
+    assert "ASMI" in statements(case(lost))
+    found = statements(case(lost, reversals=(Reversal.V2_V3,)))
+    assert "ASMI" not in found
+    assert "V2-V3" in found["ELECTRODES_SWAPPED"].en
+    assert "AXIS_NORMAL" in found

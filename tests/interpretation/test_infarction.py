@@ -28,6 +28,12 @@ def qs(*leads: Lead, deep: float = 900, **after: float) -> Any:
     return {lead: fields for name in leads for lead, fields in waves(name, q=-deep, q_ms=80, **after).items()}
 
 
+def growing(*heights: float) -> Any:
+    """R waves of V1 to V3."""
+    leads = zip((Lead.V1, Lead.V2, Lead.V3), heights, strict=True)
+    return {lead: fields for name, r in leads for lead, fields in waves(name, r1=r, s1=-1200).items()}
+
+
 POSTERIOR = {**waves(Lead.V1, r1=900, r1_ms=45, s1=-300), **waves(Lead.V2, r1=1200, r1_ms=45, s1=-400)}
 
 
@@ -57,9 +63,10 @@ POSTERIOR = {**waves(Lead.V1, r1=900, r1_ms=45, s1=-300), **waves(Lead.V2, r1=12
         (q(Lead.I, Lead.aVL), {"LMI"}),
         (q(Lead.aVL), set()),
         ({**qs(Lead.V2, Lead.V3), **q(Lead.III, Lead.aVF)}, {"ASMI", "IMI"}),
-        ({**waves(Lead.V2, r1=100, s1=-1200), **waves(Lead.V3, r1=200, s1=-1200)}, {"ASMI"}),
-        ({**waves(Lead.V2, r1=101, s1=-1200), **waves(Lead.V1, r1=90, s1=-900), **waves(Lead.V3, r1=200, s1=-1200)}, set()),
-        ({**waves(Lead.V2, r1=150, s1=-1200), **waves(Lead.V3, r1=200, s1=-1200)}, {"ASMI"}),  # R falls from V1 on
+        (growing(90, 100, 200), {"ASMI"}),
+        (growing(90, 101, 200), set()),
+        (growing(90, 100, 201), set()),
+        (growing(200, 150, 200), {"ASMI"}),
     ],
 )  # fmt: skip
 def test_territories(leads: Any, codes: set[str]) -> None:

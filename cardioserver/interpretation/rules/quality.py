@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.complexes import net_qrs, r_height, s_depth, t_height
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.interpretation.territory import CHEST, named
 from cardioserver.language import Phrase
@@ -47,7 +45,6 @@ UNKNOWN = Term(
 )  # fmt: skip
 TERMS = (POOR, POOR_LEADS, FEW_LEADS, REVERSED, UNKNOWN)
 
-CLEARLY = 0.1  # share of R in the QRS
 ELECTRODES = {
     Reversal.RIGHT_ARM_LEFT_ARM: Phrase("right and left arm", "правая и левая рука"),
     Reversal.RIGHT_ARM_RIGHT_LEG: Phrase("right arm and right leg", "правая рука и правая нога"),
@@ -83,7 +80,7 @@ def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     recorded = [lead for lead in TWELVE_LEADS if lead in case.format.leads]
     if any(lead not in recorded for lead in (Lead.I, Lead.II, *CHEST)):
         yield FEW_LEADS.state(leads=", ".join(lead.label for lead in case.format.leads))
-    for swap in confirmed(case):
+    for swap in reversals(case):
         names = ELECTRODES.get(swap) or Phrase(swap.value.upper(), swap.value.upper())
         misread = LIMB_MISREAD if swap in ELECTRODES else CHEST_MISREAD
         yield REVERSED.state(certainty=Certainty.POSSIBLE, electrodes=names, misread=misread)
@@ -105,51 +102,15 @@ def _reason(lead: LeadQuality) -> Fact:
     return Fact(f"{name}.{worst}", float(getattr(lead, worst)), "µV")
 
 
-def confirmed(case: Case) -> tuple[Reversal, ...]:
-    """Suspected reversals that all waves of the leads bear out."""
-    if not case.is_readable:
-        return ()
-    return tuple(swap for swap in case.analysis.quality.reversals if _is_confirmed(case, swap))
+def reversals(case: Case) -> tuple[Reversal, ...]:
+    """Suspected reversals; none where the beats are not the heart's own."""
+    return case.analysis.quality.reversals if case.is_readable else ()
 
 
 def misread(case: Case) -> frozenset[Lead]:
     """Leads that a reversal makes useless: all limb leads, or the two of the chest."""
     leads: set[Lead] = set()
-    for swap in confirmed(case):
-        leads |= set(TWELVE_LEADS) - set(CHEST) if swap in ELECTRODES else set(_pair(swap))
+    for swap in reversals(case):
+        chest = {Lead.parse(name) for name in swap.value.split("-")} if swap not in ELECTRODES else set()
+        leads |= chest or set(TWELVE_LEADS) - set(CHEST)
     return frozenset(leads)
-
-
-def _pair(swap: Reversal) -> tuple[Lead, Lead]:
-    first, second = (Lead.parse(name) for name in swap.value.split("-"))
-    return first, second
-
-
-def _is_confirmed(case: Case, swap: Reversal) -> bool:
-    """Whether P, QRS and T are turned over as they must be, or R grows evenly after a change of places."""
-    if swap is Reversal.RIGHT_ARM_LEFT_ARM:
-        return _is_over(case, Lead.I) and not _is_over(case, Lead.aVR)
-    if swap is Reversal.RIGHT_ARM_LEFT_LEG:
-        return _is_over(case, Lead.II) and _is_over(case, Lead.aVF) and not _is_over(case, Lead.aVR)
-    if swap in ELECTRODES:
-        return True
-    first, second = (CHEST.index(lead) for lead in _pair(swap))
-    shares = [_r_share(case, lead) for lead in CHEST]
-    if shares[first] < shares[second] + CLEARLY:
-        return False
-    shares[first], shares[second] = shares[second], shares[first]
-    return all(after >= before - CLEARLY for before, after in itertools.pairwise(shares))
-
-
-def _r_share(case: Case, name: Lead) -> float:
-    """R as a share of R and S."""
-    r, s = r_height(case.lead(name)), s_depth(case.lead(name))
-    return r / (r + s) if r + s else 0.0
-
-
-def _is_over(case: Case, name: Lead) -> bool:
-    """P, QRS and T negative."""
-    lead = case.lead(name)
-    if lead is None:
-        return False
-    return -(lead.p_min or 0.0) > (lead.p_max or 0.0) and net_qrs(lead) < 0 and t_height(lead) < 0
