@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from cardioserver.ecg.errors import EcgError, FormatError, InvalidField
 from cardioserver.ecg.formats.foreign import ForeignExam
-from cardioserver.ecg.formats.placement import centred, gaps, lasting
+from cardioserver.ecg.formats.placement import centred, gaps, lasting, runs
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import MAX_RATE_HZ, MIN_RATE_HZ, HardwareFilters, Recording, SignalFormat
@@ -123,7 +123,7 @@ def _recording(group: Any, little_endian: bool) -> Recording:
     leads = tuple(channel.lead for channel in channels)
     zero = np.array([channel.zero for channel in channels], np.int64)
     absent = lasting(_padding(group, raw), rate)
-    samples = centred(np.where(absent, zero[:, None], raw), zero)
+    samples = centred(np.where(absent, zero[:, None], raw) if absent.any() else raw, zero)
     return Recording(
         SignalFormat(
             rate=rate,
@@ -131,7 +131,7 @@ def _recording(group: Any, little_endian: bool) -> Recording:
             resolution=tuple(channel.resolution for channel in channels),
             bits=8 * samples.itemsize,
             sample_count=samples.shape[1],
-            lead_off=gaps(absent, leads),
+            lead_off=gaps(runs(absent), leads),
             filters=channels[0].filters,
         ),
         samples,
