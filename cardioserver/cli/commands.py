@@ -8,6 +8,7 @@ import typer
 
 import cardioserver
 from cardioserver.cli import account, archive, audit, bank, delivery, device, exam, hcf, order, patient
+from cardioserver.cli.analyse import analyse
 from cardioserver.cli.demo import demo
 from cardioserver.cli.output import speak
 from cardioserver.cli.parameters import LanguageName
@@ -49,7 +50,7 @@ def cardioserver_command(
         typer.echo(context.get_help())
 
 
-for command in (demo, start, stop, status, serve, send, report):
+for command in (demo, start, stop, status, serve, send, analyse, report):
     app.command()(command)
 for group in (exam, order, account, hcf, archive, device, patient, audit, delivery, bank):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

@@ -113,7 +113,7 @@ def report(
     """
     from cardioserver.reports import Layout, Options, Part
 
-    write = _writer(out)
+    write = writer_of(out)
     options = Options(
         created_at=datetime.now(UTC).astimezone(),
         language=page_language.value if page_language else language(),
@@ -197,7 +197,14 @@ def _filters(names: str) -> frozenset[Filter]:
         ) from None
 
 
-def _writer(out: Path) -> Callable[[Content, Options, Path, int], list[Path]]:
+def writer_of(out: Path) -> Callable[[Content, Options, Path, int], list[Path]]:
+    """What writes the kind of file that *out* names, its pictures at so many dots an inch.
+
+    Raises
+    ------
+    Failure
+        It names no kind that is written.
+    """
     try:
         return _WRITERS[out.suffix.lower()]
     except KeyError:

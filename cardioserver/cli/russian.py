@@ -47,6 +47,26 @@ HELP: dict[str, str] = {
         "Каталог данных. Без параметра: из настроек или storage."
     ),
     "Run the server until SIGTERM or Ctrl+C.": "Работать сервером до SIGTERM или Ctrl+C.",
+    "ECG files, or numbers or UUIDs of exams at the server.": (
+        "Файлы ЭКГ либо номера или UUID обследований на сервере."
+    ),
+    "Print the document as JSON; of several ECGs one a line.": (
+        "Вывести документ в JSON; для нескольких ЭКГ — по одному в строке."
+    ),
+    "Language of the report. Without it: that of messages.": "Язык отчёта. Без параметра: язык сообщений.",
+    "Draw the average beats and their waves, too; .png, .jpeg or .pdf.": (
+        "Нарисовать ещё и усреднённые комплексы с их зубцами; .png, .jpeg или .pdf."
+    ),
+    "Age.": "Возраст.",
+    "Height.": "Рост.",
+    "Weight.": "Вес.",
+    "Analyse ECGs of files or of the archive: beats, waves, measurements, statements. What the options say "
+    "of the person replaces what is known. An ECG that cannot be analysed is reported; the others go on, and "
+    "the exit status tells.": (
+        "Проанализировать ЭКГ из файлов или из архива: комплексы, зубцы, измерения, утверждения. Сказанное "
+        "о человеке в параметрах заменяет известное. Об ЭКГ, которую нельзя проанализировать, сообщается; "
+        "остальные анализируются, код возврата показывает итог."
+    ),
     "ECG files: WFDB (.hea) or DICOM waveforms.": "Файлы ЭКГ: WFDB (.hea) или DICOM.",
     "An ECG file, or number or UUID of an exam at the server.": (
         "Файл ЭКГ либо номер или UUID обследования на сервере."

@@ -147,7 +147,7 @@ def exam_uuid(recording: Recording, patient_number: str) -> UUID:
     digest = hashlib.sha256(patient_number.encode() + b"\0")
     signal = recording.format
     digest.update(repr((signal.rate, tuple(map(int, signal.leads)), signal.resolution, signal.bits)).encode())
-    digest.update(recording.samples.tobytes())
+    digest.update(recording.samples.data)
     return uuid5(NAMESPACE, digest.hexdigest())
 
 

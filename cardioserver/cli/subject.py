@@ -24,6 +24,10 @@ SubjectName = Annotated[
     str,
     typer.Argument(metavar="FILE_OR_EXAM", help="An ECG file, or number or UUID of an exam at the server."),
 ]
+SubjectNames = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE_OR_EXAM", help="ECG files, or numbers or UUIDs of exams at the server."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,13 @@ class Subject:
     time_known: bool = True  # files need not say when they were recorded
 
 
-def read_subject(named: str, server: Server) -> Subject:
+def read_subject(named: str, server: Server, *, with_report: bool = True) -> Subject:
     """The ECG called *named*; the server is asked only if there is no such file.
+
+    Parameters
+    ----------
+    with_report
+        Whether the server is asked for more than the ECG: the automatic report, conclusions, names.
 
     Raises
     ------
@@ -52,9 +61,9 @@ def read_subject(named: str, server: Server) -> Subject:
     cardioserver.client.errors.ClientError
         What the client raises.
     """
-    path = Path(named)
-    if path.exists():
-        return _of_file(path)
+    for path in (Path(named), Path(f"{named}.hea")):  # a WFDB record is known by its name without an ending
+        if path.exists():
+            return _of_file(path)
     exam = exam_of(named)
     if exam is None:
         raise Failure(
@@ -64,7 +73,7 @@ def read_subject(named: str, server: Server) -> Subject:
             ),
             ExitCode.USAGE,
         )
-    return server.run(lambda client: _of_exam(client, exam))
+    return server.run(lambda client: _of_exam(client, exam, with_report))
 
 
 def exam_of(typed: str) -> int | UUID | None:
@@ -88,9 +97,11 @@ def _of_file(path: Path) -> Subject:
     return Subject(exam, foreign.recording, hcf=foreign.institution, time_known=known)
 
 
-async def _of_exam(client: Client, exam: int | UUID) -> Subject:
+async def _of_exam(client: Client, exam: int | UUID, with_report: bool) -> Subject:
     details = await client.get_exam(exam)
     recording = await client.get_signal(details.exam_id)
+    if not with_report:
+        return Subject(details.exam, recording, details.exam_id)
     report = await client.get_auto_report(details.exam_id)
     hcfs = {hcf.hcf_id: hcf.name for hcf in await client.list_hcfs()}
     archives = {archive.archive_id: archive.name for archive in await client.list_archives()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cardioserver.cli.exits import ExitCode
 from cardioserver.client import Client
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.protocol.messages import ExamStored
@@ -55,6 +56,16 @@ def test_exams_are_listed(wire: Command, stored: ExamStored) -> None:
         ("--consultation",),
     ):
         assert wire("doctor", "exam", "list", *nothing, "--json").json() == []
+
+
+def test_exam_is_analysed(wire: Command, stored: ExamStored) -> None:
+    """By its number or its UUID; the person is the exam's."""
+    for named in (stored.exam_id, stored.exam_uuid):
+        document = wire("doctor", "analyse", named, "--json").json()
+        assert document["signal"]["sample_count"] == ECG.format.sample_count
+        assert document["person"]["height_cm"] == 170.0
+    refused = wire("viewer", "analyse", stored.exam_id + 1, "--json")
+    assert (refused.status, refused.out) == (ExitCode.FAILED, "")
 
 
 def test_exam_is_shown(wire: Command, stored: ExamStored) -> None:

@@ -230,11 +230,6 @@ def test_limb_leads_that_fit_each_other_have_one_gain(
         assert np.array_equal(found.samples, digital.T)
 
 
-def test_a_wfdb_record_may_be_named_without_an_ending(digital: np.ndarray, tmp_path: Path) -> None:
-    header = write_wfdb(tmp_path, digital)
-    assert np.array_equal(read(tmp_path / "record").recording.samples, read(header).recording.samples)
-
-
 def test_signals_that_are_no_voltage_are_left_out(digital: np.ndarray, tmp_path: Path) -> None:
     found = read(write_wfdb(tmp_path, digital, units=["mV", "mmHg", "mV"])).recording
     assert found.format.leads == (Lead.II, Lead.X)

@@ -35,7 +35,7 @@ READERS = (
 def read(path: Path) -> ForeignExam:
     """Read an ECG file of any known format, recognised by its content.
 
-    A WFDB record is named by its ``.hea`` file, its ``.dat`` file beside it, or the name of both.
+    A WFDB record is named by its ``.hea`` file (or its ``.dat`` file beside it).
 
     Raises
     ------
@@ -46,8 +46,6 @@ def read(path: Path) -> ForeignExam:
     OSError
         The file cannot be opened.
     """
-    if not path.exists() and (header := path.with_name(f"{path.name}.hea")).is_file():
-        path = header
     if path.is_dir():
         raise FormatError("a folder, not a file")
     with path.open("rb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -154,7 +154,7 @@ def _samples(
         if samples is None:
             samples = np.empty_like(counts, shape=(len(voltages), header.sig_len))
         elif samples.itemsize < counts.itemsize:
-            samples = np.asarray(samples, counts.dtype)
+            samples = cast(Samples, samples.astype(counts.dtype))
         samples[:, start : start + counts.shape[1]] = counts
     assert samples is not None  # noqa: S101  sig_len is not 0
     return samples, missing
