@@ -15,7 +15,7 @@ from cardioserver.reports.content import Content
 from cardioserver.reports.excerpt import Excerpt, excerpt
 from cardioserver.reports.options import Options
 from cardioserver.signal.average import alike, average_beat, average_slopes, level
-from cardioserver.signal.beats import bridged
+from cardioserver.signal.trace import bridged
 
 Index = npt.NDArray[np.intp]
 

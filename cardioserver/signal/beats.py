@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cardioserver.signal import pacing
 from cardioserver.signal.qrs import find_qrs
+from cardioserver.signal.trace import bridged
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -122,18 +123,6 @@ def find_beats(
     likeness, width = _shapes(samples, rate, at)
     classes = _classify(at / rate, likeness, width, pacing.paced(at, marked, rate))
     return Beats(at, classes, marked, likeness)
-
-
-def bridged(samples: Signal, gaps: Mask) -> Signal:
-    """*samples* with straight lines across the gaps."""
-    filled = samples.copy()
-    places = np.arange(samples.shape[1])
-    for lead, gap in zip(filled, gaps, strict=True):
-        if gap.all():
-            lead[:] = 0.0
-        elif gap.any():
-            lead[gap] = np.interp(places[gap], places[~gap], lead[~gap])
-    return filled
 
 
 def _shapes(samples: Signal, rate: float, beats: Index) -> tuple[Signal, Signal]:

@@ -14,9 +14,8 @@ import wfdb
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.recording import LeadOff, Recording, SignalFormat
 from cardioserver.signal.analysis import analyse
+from cardioserver.signal.codes import GLOBAL_CODES, LEAD_CODES
 from cardioserver.signal.measurements import (
-    GLOBAL_CODES,
-    LEAD_CODES,
     LeadMeasurements,
     Measurements,
     corrected_qt,
@@ -94,6 +93,28 @@ def test_a_wave_lasts_as_long_as_its_own_lead_is_active() -> None:
     assert leads[0].r1_ms == pytest.approx(94, abs=10)
 
 
+def test_the_negative_end_of_p_and_a_notch_of_r() -> None:
+    time = np.arange(5000) / 500
+    v1, v6 = np.zeros_like(time), np.zeros_like(time)
+    for at in np.arange(0.6, 9.6, 0.8):
+        v1 += (
+            100 * bump(time, at - 0.17, 0.03) - 120 * bump(time, at - 0.12, 0.03) - 900 * bump(time, at, 0.05)
+        )
+        v6 += (
+            80 * bump(time, at - 0.145, 0.05)
+            + 900 * bump(time, at - 0.02, 0.035)
+            + 800 * bump(time, at + 0.03, 0.035)
+        )
+    leads = analyse(recording(np.array([v1, v6]), (Lead.V1, Lead.V6))).leads
+    assert leads[0].p_terminal == pytest.approx(-120 * 55, rel=0.3)
+    assert leads[1].p_terminal is None
+    assert leads[0].notches == 0
+    assert leads[1].notches == 1
+    assert leads[1].notch_ms == pytest.approx(60, abs=12)
+    assert leads[0].qrs_area == pytest.approx(-900 * 50, rel=0.1)
+    assert leads[1].t_ms is None
+
+
 def test_a_raised_st_segment_is_no_wave_of_the_qrs() -> None:
     time = np.arange(5000) / 500
     line = np.zeros_like(time)
@@ -123,6 +144,21 @@ def test_frontal_axis(one: float, two: float, angle: float) -> None:
     assert frontal_axis({Lead.I: one, Lead.II: two}) == pytest.approx(angle)
     assert frontal_axis({Lead.II: two, Lead.III: two - one}) == pytest.approx(angle)
     assert frontal_axis({Lead.I: one}) is None
+
+
+def test_codes_are_those_that_dicom_lists() -> None:
+    from pydicom.sr._cid_dict import cid_concepts
+    from pydicom.sr._concepts_dict import concepts
+
+    listed = {
+        code
+        for cid in (3227, 3228, 3229, 3687, 3688)
+        for keyword in cid_concepts[cid]["MDC"]
+        for code in concepts["MDC"][keyword]
+    }
+    ours = [code for name, code in [*GLOBAL_CODES.items(), *LEAD_CODES.items()] if name != "rate"]
+    assert {code.value for code in ours} <= listed
+    assert len({code.value for code in ours}) == len(ours)
 
 
 def test_codes_belong_to_fields() -> None:
