@@ -61,9 +61,9 @@ def region(leads: Sequence[Lead]) -> Region:
 
 def named(leads: Iterable[Lead]) -> str:
     """The names of *leads*, as a text lists them: ``II, III, aVF``; neighbours in the chest as ``V2–V5``."""
-    chosen = [lead for lead in TWELVE_LEADS if lead in set(leads)]
+    chosen = set(leads)
     parts: list[list[Lead]] = []
-    for lead in chosen:
+    for lead in (lead for lead in TWELVE_LEADS if lead in chosen):
         follows = parts and lead in CHEST and parts[-1][-1] in CHEST
         if follows and CHEST.index(lead) - CHEST.index(parts[-1][-1]) == 1:
             parts[-1].append(lead)

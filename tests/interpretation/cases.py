@@ -81,7 +81,7 @@ def case(
     analysis = Analysis(
         Beats(np.arange(8) * 430 + 300, (kind,) * 8, np.empty(0, dtype=np.intp), np.ones(8)),
         _fiducials(len(only), rise_ms),
-        Measurements(**measured),
+        Measurements(**{name: value if value is None else float(value) for name, value in measured.items()}),
         tuple(_lead(lead, changes.get(lead, {})) for lead in only),
         quality,
     )
@@ -93,7 +93,9 @@ def _lead(lead: Lead, changes: dict[str, float | None]) -> LeadMeasurements:
     for wave, lasting in DURATIONS.items():
         if values.get(wave) is not None and values.get(f"{wave}_ms") is None:
             values[f"{wave}_ms"] = lasting
-    return LeadMeasurements(lead, **values)
+    return LeadMeasurements(
+        lead, **{name: value if value is None else float(value) for name, value in values.items()}
+    )
 
 
 def _fiducials(leads: int, rise_ms: float) -> Fiducials:

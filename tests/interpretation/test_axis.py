@@ -20,7 +20,8 @@ def axis_of(value: float, person: Person = MAN) -> str:
     ("value", "name"),
     [
         (30, "NORMAL"), (69, "NORMAL"), (29, "HORIZONTAL"), (0, "HORIZONTAL"),
-        (-1, "LEFTWARD"), (-29, "LEFTWARD"), (-30, "LEFT"), (-90, "LEFT"), (-91, "EXTREME"), (-179, "EXTREME"),
+        (-1, "LEFTWARD"), (-29, "LEFTWARD"), (-30, "LEFT"), (-90, "LEFT"),
+        (-91, "EXTREME"), (-179, "EXTREME"),
         (70, "VERTICAL"), (90, "VERTICAL"), (91, "RIGHT"), (179, "RIGHT"),
     ],
 )  # fmt: skip

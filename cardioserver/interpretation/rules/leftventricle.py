@@ -185,6 +185,6 @@ def _points(case: Case, strain: bool) -> Iterator[Criterion]:
     points += 2 * (axis is not None and axis <= LEFT_AXIS) + ((case.measurements.qrs or 0.0) >= LONG_QRS_MS)
     points += any(lead is not None and (lead.activation_ms or 0.0) >= LATE_PEAK_MS for lead in left)
     if high and points >= ROMHILT_SURE:
-        fact = Fact("romhilt_estes", points, "", f"≥ {ROMHILT_SURE}")
+        fact = Fact("romhilt_estes", float(points), "", f"≥ {ROMHILT_SURE}")
         name = Phrase("Romhilt–Estes", "Ромхильт–Эстес")
         yield Criterion(name, fact, "D. Romhilt, E. Estes, Am. Heart J. 75:752, 1968")
