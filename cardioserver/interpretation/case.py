@@ -60,9 +60,9 @@ class Case:
         return None if Lead.I in self.misread else self.measurements.qrs_axis
 
     def lead(self, lead: Lead) -> LeadMeasurements | None:
-        """What was measured in one lead; ``None`` if it was not recorded or cannot be read."""
-        if lead in self.misread or any(
-            each.lead is lead and each.grade is Grade.POOR for each in self.analysis.quality.leads
-        ):
+        """What was measured in one lead; ``None`` if it is not there or cannot be read."""
+        sources = {lead} if lead in self.format.leads else {Lead.I, Lead.II}  # limb leads follow from these
+        poor = {each.lead for each in self.analysis.quality.leads if each.grade is Grade.POOR}
+        if lead in self.misread or sources & poor:
             return None
         return next((each for each in self.analysis.leads if each.lead is lead), None)

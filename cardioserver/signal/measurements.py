@@ -19,6 +19,10 @@ from cardioserver.signal.leadwaves import lead_waves
 Signal = npt.NDArray[np.float64]
 
 
+FROM_I_AND_II = {Lead.III: (-1.0, 1.0), Lead.aVR: (-0.5, -0.5), Lead.aVL: (1.0, -0.5), Lead.aVF: (-0.5, 1.0)}
+"""Limb leads as sums of I and II (Einthoven, Goldberger)."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeadMeasurements:
     """Waves of one lead of the representative beat; amplitudes in µV, durations in ms.
@@ -109,15 +113,16 @@ def measure(leads: Sequence[Lead], rate: float, beats: Beats, fiducials: Fiducia
 def measure_leads(leads: Sequence[Lead], fiducials: Fiducials) -> tuple[LeadMeasurements, ...]:
     """What each lead of the representative beat measures; nothing without such a beat.
 
-    Parameters are those of :func:`measure`.
+    Where I and II were recorded, the other limb leads are added. Parameters are those of :func:`measure`.
     """
     beat, marks = fiducials.average, fiducials.marks
     if beat is None or marks is None:
         return ()
-    return tuple(
-        LeadMeasurements(lead, **lead_waves(line, beat, marks))
-        for lead, line in zip(leads, beat.samples, strict=True)
-    )
+    lines = dict(zip(leads, beat.samples, strict=True))
+    if Lead.I in lines and Lead.II in lines:
+        for lead, (one, two) in FROM_I_AND_II.items():
+            lines.setdefault(lead, one * lines[Lead.I] + two * lines[Lead.II])
+    return tuple(LeadMeasurements(lead, **lead_waves(line, beat, marks)) for lead, line in lines.items())
 
 
 def corrected_qt(qt: float | None, rr: float | None) -> dict[str, float | None]:

@@ -158,3 +158,10 @@ def test_children(leads: Any, age: float, sex: Sex, codes: set[str]) -> None:
     leads = {Lead.V1: {"t_max": 0, "t_min": -100}, **leads}
     found = statements(case(leads, Person(sex, age), qrs=70))
     assert found.keys() & {"LVH", "RVH", "VCLVH"} == codes
+
+
+def test_a_large_terminal_force_alone_is_only_possibly_the_left_atrium() -> None:
+    found = statements(case({Lead.V1: {"p_min": -60, "p_terminal": -4000}}, p=120))
+    assert found["LAO/LAE"].certainty is Certainty.POSSIBLE
+    assert "NORM" in found
+    assert "LAO/LAE" not in statements(case({Lead.V1: {"p_min": -60, "p_terminal": -3999}}, p=120))

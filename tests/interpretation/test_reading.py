@@ -123,8 +123,8 @@ def test_an_abbreviation_keeps_its_capitals_after_a_doubt() -> None:
 @pytest.mark.parametrize("code", VOCABULARY)
 def test_every_term_speaks_both_languages(code: str) -> None:
     term = VOCABULARY[code]
-    values = {name: "1" for name in re.findall(r"{(\w+)}", term.en + term.ru)}
-    values |= {name: 1.0 for name in re.findall(r"{(\w+):", term.en + term.ru)}
+    values = dict.fromkeys(re.findall(r"{(\w+)}", term.en + term.ru), "1")
+    values |= dict.fromkeys(re.findall(r"{(\w+):", term.en + term.ru), 1.0)
     stated = term.state(**values)
     assert re.search("[А-Яа-яЁё]", stated.ru)
     assert not re.search("[А-Яа-яЁё]", stated.en)

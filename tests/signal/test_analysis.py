@@ -239,3 +239,15 @@ def test_real_ecgs_agree_with_their_cardiologists_axis(shared_ecg: Path) -> None
             total += 1
             right += axis is not None and (low <= axis <= high or low <= axis + 360 <= high)
     assert right / total >= 0.9
+
+
+def test_limb_leads_that_were_not_recorded_are_measured_from_i_and_ii() -> None:
+    rows = made_beats(-40.0)
+    recorded = (Lead.I, Lead.II, *TWELVE_LEADS[6:])
+    whole = {each.lead: each for each in analyse(recording(rows)).leads}
+    few = analyse(recording(rows[[0, 1, *range(6, 12)]], recorded)).leads
+    assert {each.lead for each in few} == set(TWELVE_LEADS)
+    derived = {each.lead: each for each in few}
+    for lead in (Lead.III, Lead.aVR, Lead.aVL, Lead.aVF):
+        for field in ("q", "r1", "s1", "t_max", "t_min"):
+            assert getattr(derived[lead], field) == pytest.approx(getattr(whole[lead], field), abs=15), lead

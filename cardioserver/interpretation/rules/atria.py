@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.signal.measurements import LeadMeasurements
 
 AHA = "AHA/ACCF/HRS 2009, part V (E. Hancock et al., Circulation 119:e251)"
 NO_P = frozenset({"AFIB", "AFLT", "SVTAC", "PSVT", "3AVB"})
@@ -15,6 +16,8 @@ SINUS_AXIS = (0.0, 90.0)  # degrees; beyond, the P wave does not come from the s
 TALL_II_UV, TALL_V1_UV = 250.0, 150.0
 LONG_P_MS = 120.0
 DEEP_V1_UV = 100.0
+FORCE_UVMS = 4000.0
+MORRIS = "J. Morris et al., Circulation 29:242, 1964"
 
 RIGHT = Term(
     "RAO/RAE", Section.HYPERTROPHY, Severity.BORDERLINE,
@@ -42,10 +45,19 @@ def atria(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     if tall:
         sure = tall[0].name == "II.p_max"
         yield RIGHT.state(*tall, certainty=Certainty.PROBABLE if sure else Certainty.POSSIBLE)
-    v1 = case.lead(Lead.V1)
-    if v1 is not None and (v1.p_min or 0.0) <= -DEEP_V1_UV and (measured.p or 0.0) >= LONG_P_MS:
+    yield from _left(case.lead(Lead.V1), measured.p or 0.0)
+
+
+def _left(v1: LeadMeasurements | None, p: float) -> Iterator[Statement]:
+    """P long, and its end in V1 deep (Romhilt and Estes) or of large area (Morris)."""
+    if v1 is None or p < LONG_P_MS:
+        return
+    long = Fact("p", p, "ms", f"≥ {LONG_P_MS:g}")
+    depth, force = v1.p_min or 0.0, v1.p_terminal or 0.0
+    if depth <= -DEEP_V1_UV:
         yield LEFT.state(
-            Fact("V1.p_min", v1.p_min or 0.0, "µV", f"≤ -{DEEP_V1_UV:g}"),
-            Fact("p", measured.p or 0.0, "ms", f"≥ {LONG_P_MS:g}"),
-            certainty=Certainty.PROBABLE,
+            long, Fact("V1.p_min", depth, "µV", f"≤ -{DEEP_V1_UV:g}"), certainty=Certainty.PROBABLE
         )
+    elif force <= -FORCE_UVMS:
+        fact = Fact("V1.p_terminal", force, "µV·ms", f"≤ -{FORCE_UVMS:g}")
+        yield LEFT.state(long, fact, certainty=Certainty.POSSIBLE, severity=Severity.NORMAL, source=MORRIS)
