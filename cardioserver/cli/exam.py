@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import typer
 
 from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.cli.output import say, show_fields, show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json, Limit
+from cardioserver.cli.reinterpret import reinterpret
 from cardioserver.cli.server import Server, over_the_wire
-from cardioserver.cli.subject import exam_of
+from cardioserver.cli.subject import named_exam
 from cardioserver.cli.times import Before, Since, moment
 from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.client import Client
     from cardioserver.ecg.recording import Recording
-    from cardioserver.protocol.messages import Conclusion, ExamDetails, ExamSummary, FindExams
+    from cardioserver.protocol.messages import AutoReport, Conclusion, ExamDetails, ExamSummary, FindExams
 
 app = typer.Typer(help="Exams: find them, read their metadata and samples.", no_args_is_help=True)
 
@@ -113,23 +113,41 @@ def _row(exam: ExamSummary) -> tuple[object, ...]:
 @app.command("show")
 @over_the_wire
 def show(server: Server, exam: ExamName, as_json: Json = False) -> None:
-    """Show an exam's metadata and conclusions."""
-    named = _exam(exam)
+    """Show an exam's metadata, the newest machine interpretation and the conclusions."""
+    named = named_exam(exam)
 
-    async def read(client: Client) -> tuple[ExamDetails, tuple[Conclusion, ...]]:
+    async def read(client: Client) -> tuple[ExamDetails, AutoReport, tuple[Conclusion, ...]]:
         details = await client.get_exam(named)
-        return details, await client.list_conclusions(details.exam_id)
+        report = await client.get_auto_report(details.exam_id)
+        return details, report, await client.list_conclusions(details.exam_id)
 
-    details, conclusions = server.run(read)
+    details, report, conclusions = server.run(read)
     if as_json:
-        show_json({"exam": details, "conclusions": conclusions})
+        show_json({"exam": details, "auto_report": _flat(report), "conclusions": conclusions})
         return
     show_fields(_fields(details))
+    if report.version:
+        from cardioserver.cli.reading import show_text
+
+        print()
+        of = f"{report.version}, {report.created_at:%Y-%m-%d %H:%M}"
+        say(Phrase(f"Auto report, version {of}:", f"Машинная интерпретация, версия {of}:"))
+        show_text(Phrase(report.text_en, report.text_ru), concluded=bool(conclusions))
     for conclusion in conclusions:
         print()
         author = f"{conclusion.account_name}, {conclusion.created_at:%Y-%m-%d %H:%M}"
         said = f"({author}):\n{conclusion.text}"
         say(Phrase(f"Conclusion {said}", f"Заключение {said}"))
+
+
+def _flat(report: AutoReport) -> dict[str, Any] | None:
+    """The report with its document as JSON, not as a text that holds JSON; ``None``: there is none."""
+    import json
+
+    if not report.version:
+        return None
+    document = json.loads(report.document) if report.document else None
+    return {name: getattr(report, name) for name in report.__slots__} | {"document": document}
 
 
 def _fields(details: ExamDetails) -> list[tuple[Phrase, object]]:
@@ -186,7 +204,7 @@ def get(
 
     from cardioserver.ecg.lead import Lead
 
-    named, leads = _exam(exam), tuple(Lead.parse(name) for name in lead or ())
+    named, leads = named_exam(exam), tuple(Lead.parse(name) for name in lead or ())
     write = _writer(output)
 
     async def read(client: Client) -> tuple[ExamDetails, Recording]:
@@ -211,18 +229,6 @@ def get(
         return
     size = f"{len(signal.leads)} × {signal.sample_count}"
     say(Phrase(f"{output}: {size} samples", f"{output}: {size} отсчётов"))
-
-
-def _exam(typed: str) -> int | UUID:
-    named = exam_of(typed)
-    if named is None:
-        raise Failure(
-            Phrase(
-                f"{typed} is no number and no UUID of an exam.", f"{typed} — не номер и не UUID обследования."
-            ),
-            ExitCode.USAGE,
-        )
-    return named
 
 
 def _writer(output: Path) -> Any:
@@ -260,5 +266,7 @@ def _write_npy(recording: Recording, output: Path) -> None:
 def _write_raw(recording: Recording, output: Path) -> None:
     output.write_bytes(recording.samples.tobytes())
 
+
+app.command("reinterpret")(reinterpret)
 
 _WRITERS = {".csv": _write_csv, ".npy": _write_npy, ".raw": _write_raw}

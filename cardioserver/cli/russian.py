@@ -154,7 +154,21 @@ HELP: dict[str, str] = {
     "Most rows to show.": "Наибольшее число строк.",
     "List exams, newest first.": "Показать обследования, новые первыми.",
     "Number or UUID of the exam.": "Номер или UUID обследования.",
-    "Show an exam's metadata and conclusions.": "Показать описание обследования и заключения.",
+    "Show an exam's metadata, the newest machine interpretation and the conclusions.": (
+        "Показать описание обследования, последнюю машинную интерпретацию и заключения."
+    ),
+    "Numbers or UUIDs of exams.": "Номера или UUID обследований.",
+    "All exams this account reads, newest first.": (
+        "Все обследования, доступные учётной записи, новые первыми."
+    ),
+    "How long to wait for a result before going on.": "Сколько ждать результата, прежде чем продолжить.",
+    "Have exams interpreted anew; each result is another version of the exam's auto report. With --all, "
+    "--since and --before choose by the time of recording. A few are asked for at a time, so that new exams "
+    "do not wait behind them.": (
+        "Интерпретировать обследования заново; каждый результат — новая версия машинной интерпретации. "
+        "С --all параметры --since и --before отбирают по времени съёмки. Запрашивается по нескольку "
+        "обследований сразу, чтобы новые не ждали."
+    ),
     "Where to write; .csv, .npy or .raw.": "Куда записать; .csv, .npy или .raw.",
     "From this second on.": "Начиная с этой секунды.",
     "So many seconds; 0: to the end.": "Столько секунд; 0 — до конца.",

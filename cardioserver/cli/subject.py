@@ -84,6 +84,25 @@ def exam_of(typed: str) -> int | UUID | None:
         return None
 
 
+def named_exam(typed: str) -> int | UUID:
+    """As :func:`exam_of`, of what can be nothing else.
+
+    Raises
+    ------
+    Failure
+        It is neither.
+    """
+    named = exam_of(typed)
+    if named is None:
+        raise Failure(
+            Phrase(
+                f"{typed} is no number and no UUID of an exam.", f"{typed} — не номер и не UUID обследования."
+            ),
+            ExitCode.USAGE,
+        )
+    return named
+
+
 def _of_file(path: Path) -> Subject:
     from cardioserver.cli.send import changed_at, exam_uuid
     from cardioserver.ecg.formats.reader import read

@@ -212,6 +212,7 @@ _CLASSES: dict[ErrorCode, type[ServerError]] = {
     ErrorCode.ACCESS_DENIED: NotAllowed,
     ErrorCode.NOT_FOUND: NotFound,
     ErrorCode.CONFLICT: Conflict,
+    ErrorCode.NOT_OFFERED: ServerFailed,
     ErrorCode.UUID_REUSED: Conflict,
     ErrorCode.TOO_MANY_REQUESTS: Unavailable,
     ErrorCode.BUSY: Unavailable,

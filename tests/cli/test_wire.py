@@ -77,6 +77,13 @@ def test_exam_is_shown(wire: Command, stored: ExamStored) -> None:
     assert document["exam"]["exam_id"] == str(stored.exam_id)
     assert document["exam"]["exam"]["patient"]["family_name"] == "Петрова"
     assert document["conclusions"][0]["text"] == "Синусовый ритм."
+    assert document["auto_report"] is None
+
+
+def test_a_server_that_does_not_interpret_says_so(wire: Command, stored: ExamStored) -> None:
+    refused = wire("doctor", "exam", "reinterpret", stored.exam_id)
+    assert refused.status == ExitCode.FAILED
+    assert "switched off" in refused.err
 
 
 def test_samples_are_written(wire: Command, stored: ExamStored, tmp_path: Path) -> None:
