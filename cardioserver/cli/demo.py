@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from cardioserver.archive.accounts import Accounts
     from cardioserver.ecg.exam import Exam
     from cardioserver.ecg.recording import Recording
-    from cardioserver.protocol.messages import ExamStored, Role
+    from cardioserver.protocol.messages import AutoReport, ExamStored, Role
 
 HOST = "127.0.0.1"
 KEPT_PORT = 48004
+REPORT_SECONDS = 120.0
+"""Time for the first interpretation, which starts a worker."""
+
 SAMPLE = "waveform_ecg.dcm"
 """A 12-lead resting ECG that ships inside the pydicom package."""
 
@@ -49,6 +52,7 @@ class RoundTrip:
     sent: str  # SHA-256 of the samples
     came_back: str
     store_seconds: float
+    report: AutoReport
 
 
 def demo(
@@ -65,7 +69,7 @@ def demo(
         typer.Option("--keep", help=f"Leave the server running on port {KEPT_PORT} and print the login."),
     ] = False,
 ) -> None:
-    """Start a server, store a real ECG in it, read it back and compare."""
+    """Start a server, store a real ECG in it, read it back and compare, and have it interpreted."""
     temporary = directory is None and not keep
     if directory is not None:
         place = directory
@@ -176,15 +180,32 @@ def _real_ecg() -> tuple[Exam, Recording]:
 async def _there_and_back(
     running: Running, recorder: Login, doctor: Login, exam: Exam, recording: Recording
 ) -> RoundTrip:
-    from cardioserver.client import Client
+    import asyncio
 
-    async with Client(HOST, running.port, login=recorder.login, password=recorder.password) as client:
+    from cardioserver.client import Client
+    from cardioserver.protocol.messages import EventKind
+
+    async with (
+        Client(HOST, running.port, login=recorder.login, password=recorder.password) as ward,
+        Client(HOST, running.port, login=doctor.login, password=doctor.password) as office,
+        office.events(EventKind.AUTO_REPORT) as events,
+    ):
         begun = time.monotonic()
-        stored = await client.upload(exam, recording)
+        stored = await ward.upload(exam, recording)
         seconds = time.monotonic() - begun
-    async with Client(HOST, running.port, login=doctor.login, password=doctor.password) as client:
-        read_back = await client.get_signal(stored.exam_id)
-    return RoundTrip(stored, _sha256(recording), _sha256(read_back), seconds)
+        read_back = await office.get_signal(stored.exam_id)
+        try:
+            async with asyncio.timeout(REPORT_SECONDS):
+                await anext(events)
+        except TimeoutError:
+            raise Failure(
+                Phrase(
+                    f"The machine did not interpret it within {REPORT_SECONDS:g} s.",
+                    f"Машина не интерпретировала её за {REPORT_SECONDS:g} с.",
+                )
+            ) from None
+        report = await office.get_auto_report(stored.exam_id)
+    return RoundTrip(stored, _sha256(recording), _sha256(read_back), seconds, report)
 
 
 def _sha256(recording: Recording) -> str:
@@ -219,6 +240,10 @@ def _judge(trip: RoundTrip, doctor: Login) -> None:
             f"Совпадает до бита: SHA-256 отсчётов {trip.sent} в обе стороны",
         )
     )
+    say(Phrase("The machine's reading, in both languages:", "Машинная интерпретация на двух языках:"))
+    for text in (trip.report.text_ru, trip.report.text_en):
+        print(f"\n{text}")
+    print()
 
 
 def _explain_kept(background: Background, running: Running, recorder: Login, doctor: Login) -> None:
