@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cardioserver.ecg.recording import Recording
+from cardioserver.signal.atrial import Atrial, find_atrial, without_p
 from cardioserver.signal.beats import Beats, find_beats
 from cardioserver.signal.fiducials import Fiducials, find_fiducials
 from cardioserver.signal.filters import missing_of
@@ -15,10 +16,11 @@ from cardioserver.signal.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Beats, their waves, what is measured, and how far it can be trusted."""
+    """Beats, their waves, what the atria do, what is measured, and how far it can be trusted."""
 
     beats: Beats
     fiducials: Fiducials
+    atrial: Atrial
     measurements: Measurements
     leads: tuple[LeadMeasurements, ...]
     quality: Quality
@@ -35,9 +37,12 @@ def analyse(recording: Recording) -> Analysis:
         spikes=recording.format.pacemaker_spikes,
     )
     fiducials = find_fiducials(trace, rate, beats)
+    atrial = find_atrial(trace, rate, leads, beats, fiducials)
+    fiducials = without_p(fiducials, beats, atrial)
     return Analysis(
         beats,
         fiducials,
+        atrial,
         measure(leads, rate, beats, fiducials),
         measure_leads(leads, fiducials),
         assess(trace, rate, leads, beats, fiducials),
