@@ -11,32 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from cardioserver.ecg.lead import Lead
-from cardioserver.signal import cancellation, intervals
-from cardioserver.signal.atrialwaves import P_BAND_HZ, lone_waves, steps, windows_before
-from cardioserver.signal.beats import BeatClass, Beats
-from cardioserver.signal.cancellation import Ventricles
-from cardioserver.signal.fiducials import NONE, Fiducials
-from cardioserver.signal.flutterwaves import AtrialCycle, conducted_cycle, flutter_band, free_cycle, wave_size
-from cardioserver.signal.pacing import without_spikes
+from cardioserver.signal.atrialsigns import FEWEST_BEATS, AtrialSigns, Part, find_signs
+from cardioserver.signal.beats import Beats
+from cardioserver.signal.fiducials import NAMES, NONE, Fiducials
+from cardioserver.signal.flutterwaves import AtrialCycle
 
 Signal = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 SPAN_S = 60.0  # longer records are looked at in spans of about this length
 LONG_S = 90.0
 MARGIN_S = 1.0
-FEWEST_BEATS = 3
-ON_TIME = 0.8  # of the mean interval; beats that come earlier may have P waves of their own
-FEWEST_ON_TIME = 4
-REGULAR = 0.85  # likeness of the RR intervals from which on T waves cannot be cancelled
-IN_STEP = 0.45  # correlation of what precedes the QRS above which it is a P wave
-EQUAL = 0.8  # fit of a conduction ratio from which on it is flutter
-REPEATING = 0.5  # fit of an atrial cycle from which on P waves in step with the QRS are flutter waves
-ORGANISED = 0.6  # the same where no wave is in step with the QRS: coarse fibrillation reaches 0.5
+EQUAL = 0.8  # how equal the waves of a conduction ratio are from which on it is flutter
+REPEATING = 0.5  # the same for an atrial cycle in an irregular rhythm that is no fibrillation
+ORGANISED = 0.6  # the same where it may be fibrillation, coarse waves of which reach 0.5
 FLUTTER_S = (0.16, 0.30)
-FIBRILLATION = (6.0, -9.5, -5.4)  # log odds: constant, P waves in step, likeness of RR intervals
-QRS_S = (0.05, 0.06)  # about the steepest place, where it was not delineated
-T_END_S = 0.36
+OUT_OF_STEP = 0.12  # standard deviation of PR as a share of PP; it is 0.29 for chance
+FEWEST_PR = 3
 
 
 class AtrialActivity(StrEnum):
@@ -45,7 +35,12 @@ class AtrialActivity(StrEnum):
     P_WAVES = "p-waves"  # in step with the QRS
     FIBRILLATION = "fibrillation"
     FLUTTER = "flutter"
+    DISSOCIATED = "dissociated"  # P waves on their own, out of step with the QRS
     UNKNOWN = "unknown"  # none in step with the QRS, none that tells of itself
+
+
+WILD = frozenset({AtrialActivity.FIBRILLATION, AtrialActivity.FLUTTER})
+"""What leaves no P wave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +65,12 @@ class AtrialSpan:
         How well the waves repeat after it, up to 1.
     ratio
         Flutter waves for each QRS, if constant.
-    size
-        Root mean square of the waves, µV.
-    lone
-        Samples of P waves that no QRS follows.
+    wave_size
+        Root mean square of what the atria show between 3.5 and 20 Hz, µV.
+    p_places
+        Samples of the P waves of atria that beat faster or slower than the ventricles, as far as seen.
+    p_interval
+        Between these, s.
     """
 
     start: int
@@ -85,8 +82,9 @@ class AtrialSpan:
     cycle: float | None = None
     regularity: float | None = None
     ratio: int | None = None
-    size: float | None = None
-    lone: tuple[int, ...] = ()
+    wave_size: float | None = None
+    p_places: tuple[int, ...] = ()
+    p_interval: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +125,22 @@ def find_atrial(
     )
 
 
+def without_p(fiducials: Fiducials, beats: Beats, atrial: Atrial) -> Fiducials:
+    """*fiducials* without P waves where the atria fibrillate or flutter."""
+    wild = np.zeros(len(beats.samples), dtype=np.bool_)
+    for span in atrial.spans:
+        if span.activity in WILD:
+            wild |= (beats.samples >= span.start) & (beats.samples < span.stop)
+    if not wild.any():
+        return fiducials
+    samples = fiducials.samples.copy()
+    samples[wild, : NAMES.index("qrs_on")] = NONE
+    marks = fiducials.marks
+    if marks is not None and wild.mean() > 0.5:
+        marks = replace(marks, p_on=None, p_peak=None, p_off=None)
+    return replace(fiducials, samples=samples, marks=marks)
+
+
 def _span(
     samples: Signal,
     rate: float,
@@ -141,86 +155,53 @@ def _span(
     mine = np.flatnonzero((beats.samples >= first) & (beats.samples < last))
     if len(mine) < FEWEST_BEATS:
         return AtrialSpan(*place, AtrialActivity.UNKNOWN)
-    spikes = beats.spikes[(beats.spikes >= first) & (beats.spikes < last)] - first
-    piece, work = cancellation.thinned(without_spikes(samples[:, first:last], rate, spikes), rate)
-    ventricles = _ventricles(beats, fiducials, mine, (first, rate, work, piece.shape[1]))
-    conducted = np.array([beats.classes[beat] is not BeatClass.VENTRICULAR for beat in mine])
-    rr = intervals.between(beats.samples[mine], rate, usable=conducted)
-    alike = intervals.likeness(rr)
-    regular = alike is None or alike >= REGULAR
-    with_t = cancellation.without_qrs(piece, work, ventricles)
-    atrial = with_t if regular else cancellation.without_t(with_t, ventricles)
-    on_time = conducted & (np.diff(beats.samples[mine], prepend=-np.inf) >= ON_TIME * rr.mean() * rate)
-    telling = on_time if on_time.sum() >= FEWEST_ON_TIME else conducted
-    waves = flutter_band(atrial, leads)
-    windows = windows_before(atrial.band(P_BAND_HZ), work, ventricles.onsets, telling)
-    in_step = steps(windows)
-    lone = np.round(lone_waves(with_t, ventricles, in_step, windows) * rate / work).astype(int) + first
-    return _judged(
-        AtrialSpan(
-            *place,
-            AtrialActivity.UNKNOWN,
-            in_step=float(np.median(in_step)) if len(in_step) else None,
-            alike=alike,
-            size=wave_size(waves),
-            lone=tuple(lone[(lone >= place[0]) & (lone < place[1])].tolist()),
-        ),
-        conducted_cycle(flutter_band(with_t, leads), ventricles.onsets),
-        None if regular else free_cycle(waves),
+    signs = find_signs(Part(samples[:, first:last], first, mine), rate, leads, beats, fiducials)
+    activity = _activity(signs)
+    cycle = _cycle(signs, activity)
+    return AtrialSpan(
+        *place,
+        activity,
+        odds=signs.odds,
+        in_step=signs.in_step,
+        alike=signs.alike,
+        cycle=cycle.length if cycle else None,
+        regularity=cycle.regularity if cycle else None,
+        ratio=cycle.ratio if cycle else None,
+        wave_size=signs.wave_size,
+        p_places=tuple(signs.train.places.tolist()) if signs.train else (),
+        p_interval=signs.train.interval if signs.train else None,
     )
 
 
-def _judged(span: AtrialSpan, conducted: AtrialCycle | None, free: AtrialCycle | None) -> AtrialSpan:
-    """*span* with its activity.
-
-    Parameters
-    ----------
-    conducted
-        Of which a whole number makes an RR interval.
-    free
-        Of an irregular rhythm.
-    """
+def _activity(signs: AtrialSigns) -> AtrialActivity:
+    """What the signs mean together; a train of P waves rules out fibrillation."""
+    conducted, free, train, odds = signs.conducted, signs.free, signs.train, signs.odds
     if conducted is not None and conducted.regularity >= EQUAL:
-        return _with_cycle(span, conducted, AtrialActivity.FLUTTER)
-    in_step, alike = span.in_step, span.alike
-    if in_step is None or alike is None:
-        return span
-    if free is not None:
-        constant, steady, returning = FIBRILLATION
-        odds = constant + steady * in_step + returning * alike
-        span = replace(span, odds=odds)
-        need = ORGANISED if odds > 0 else REPEATING
-        if free.regularity >= need and FLUTTER_S[0] <= free.length <= FLUTTER_S[1]:
-            return _with_cycle(span, free, AtrialActivity.FLUTTER)
-        if odds > 0:
-            return _with_cycle(span, free, AtrialActivity.FIBRILLATION)
-    return replace(span, activity=AtrialActivity.P_WAVES) if in_step >= IN_STEP else span
+        return AtrialActivity.FLUTTER
+    wild = odds is not None and odds > 0
+    need = ORGANISED if wild else REPEATING
+    if train is None and free is not None and free.regularity >= need and _may_flutter(free):
+        return AtrialActivity.FLUTTER
+    if wild and train is None:
+        return AtrialActivity.FIBRILLATION
+    if signs.has_p_waves or (train is not None and not signs.is_regular):
+        return AtrialActivity.P_WAVES
+    return AtrialActivity.DISSOCIATED if _out_of_step(signs) else AtrialActivity.UNKNOWN
 
 
-def _with_cycle(span: AtrialSpan, cycle: AtrialCycle, activity: AtrialActivity) -> AtrialSpan:
-    return replace(
-        span, activity=activity, cycle=cycle.length, regularity=cycle.regularity, ratio=cycle.ratio
-    )
+def _may_flutter(cycle: AtrialCycle) -> bool:
+    return FLUTTER_S[0] <= cycle.length <= FLUTTER_S[1]
 
 
-def _ventricles(
-    beats: Beats, fiducials: Fiducials, mine: Index, piece: tuple[int, float, float, int]
-) -> Ventricles:
-    """QRS complexes and T waves of the beats numbered *mine*.
+def _out_of_step(signs: AtrialSigns) -> bool:
+    """Whether the distance from the P waves of the train to the QRS wanders."""
+    if signs.train is None or signs.pr is None or len(signs.pr) < FEWEST_PR:
+        return False
+    return float(signs.pr.std()) > OUT_OF_STEP * signs.train.interval
 
-    *piece* is the first sample of a part of the record, the rate of the record, and the rate and number of
-    samples of the thinned part.
-    """
-    first, rate, work, count = piece
-    step = rate / work
-    at = (beats.samples[mine] - first) / step
-    marks = fiducials.marks
-    usual = (marks.qrs_on / step, marks.qrs_off / step) if marks else (-QRS_S[0] * work, QRS_S[1] * work)
-    on, off = fiducials.of("qrs_on")[mine], fiducials.of("qrs_off")[mine]
-    onsets = np.where(on == NONE, at + usual[0], np.minimum((on - first) / step, at + usual[0]))
-    offsets = np.where(off == NONE, at + usual[1], np.maximum((off - first) / step, at + usual[1]))
-    onsets = np.clip(onsets - cancellation.MARGIN_S[0] * work, 0, count - 2)
-    offsets = np.clip(np.ceil(offsets + cancellation.MARGIN_S[1] * work), onsets + 1, count - 1)
-    t_end = marks.t_off / step - usual[1] if marks and marks.t_off is not None else T_END_S * work
-    kinds = cancellation.kinds_of([beats.classes[beat] for beat in mine], beats.likeness[mine])
-    return Ventricles(onsets.astype(np.intp), offsets.astype(np.intp), max(round(t_end), 1), kinds)
+
+def _cycle(signs: AtrialSigns, activity: AtrialActivity) -> AtrialCycle | None:
+    """The cycle of flutter or fibrillatory waves."""
+    if activity is AtrialActivity.FLUTTER and signs.conducted and signs.conducted.regularity >= EQUAL:
+        return signs.conducted
+    return signs.free if activity in WILD else None

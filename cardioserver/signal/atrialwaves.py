@@ -1,4 +1,4 @@
-"""P waves beat by beat: whether they keep step with the QRS, and those that no QRS follows."""
+"""P waves one by one: whether they keep step with the QRS, or go on their own."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ LEAST_UV = 5.0  # a lead that shows less has no say
 P_BAND_HZ = (1.0, 20.0)
 WAVE_BAND_HZ = (2.0, 20.0)
 WAVE_S = 0.14
-IN_STEP = 0.3  # correlation of a beat that lends its P wave to the model
 MATCH = 0.75  # correlation of a wave that is one of the atria's
 SIZES = (0.5, 2.0)  # of the model
 SEEN = 0.6  # share of a wave outside the QRS
-OWN_S = 0.06
-AFTER_T_S = 0.06
+AFTER_T_S = 0.04
 APART_S = 0.12
+SEEDS = 6
+FEWEST_WAVES = 5
+TRAIN_S = (0.4, 1.6)  # 150 to 38 a minute
+TRAIN_SCORE = 0.6  # share of the train that is seen, times share of the waves that belong to it
+STRAY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,40 +78,96 @@ def steps(windows: Windows) -> Signal:
     return result
 
 
-def lone_waves(atrial: AtrialSignal, ventricles: Ventricles, in_step: Signal, windows: Windows) -> Index:
-    """Waves between a T wave and the next QRS that look like the P waves but belong to no QRS.
+def size_of(windows: Windows) -> float:
+    """Height from peak to peak of what the windows have in common, in the lead that shows most, µV."""
+    common = np.median(windows.samples, axis=1)
+    return float(np.ptp(common, axis=1).max()) if len(windows.beats) else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaveTrain:
+    """P waves that follow each other in step, whatever the QRS complexes do.
+
+    Attributes
+    ----------
+    places
+        Of the middles of the waves that were seen, samples, ascending.
+    interval
+        Between two waves, s; some are hidden in QRS complexes.
+    """
+
+    places: Index
+    interval: float
+
+
+def wave_train(atrial: AtrialSignal, ventricles: Ventricles) -> WaveTrain | None:
+    """The P waves of atria that beat regularly on their own, by matching one of them with all the others.
+
+    Each of the highest waves between a T wave and the next QRS is tried as the model. The train that
+    explains most waves, and misses fewest, is taken if its waves stray by no more than 50 ms.
 
     Parameters
     ----------
-    in_step
-        Of each of the *windows*, from :func:`steps`.
-
-    Returns
-    -------
-    array
-        Middles of the waves, in samples.
+    atrial
+        Without QRS and T.
     """
-    steady = in_step > IN_STEP
-    if steady.sum() < FEWEST_BEATS:
-        return np.empty(0, dtype=np.intp)
-    rate, onsets = atrial.rate, ventricles.onsets
+    rate = atrial.rate
     waves = atrial.band(WAVE_BAND_HZ)
-    width, before = round(WAVE_S * rate), round(WINDOW_S * rate)
-    places = onsets[windows.beats][:, None] + np.arange(-before, 0)
-    mean = np.median(waves[:, places[steady]], axis=1)
-    energy = np.convolve((mean**2).sum(axis=0), np.ones(width), "valid")
-    start = int(energy.argmax())
-    model = mean[:, start : start + width]
-    own = onsets[windows.beats] - before + start
-    found = _matches(waves, atrial.open, model, rate)
-    beat = np.searchsorted(onsets, found + width // 2) - 1
-    inside = (beat >= 0) & (beat + 1 < len(onsets))
-    found, beat = found[inside], beat[inside]
-    t_ends = ventricles.offsets[beat] + ventricles.t_end + round(AFTER_T_S * rate)
-    lone = (found > t_ends) & (found + width <= onsets[beat + 1])
-    lone &= np.abs(found[:, None] - own).min(axis=1) > OWN_S * rate
-    middles: Index = found[lone] + width // 2
-    return middles
+    best, best_score = None, TRAIN_SCORE
+    for seed in _seeds(waves, atrial, ventricles):
+        found = _all_like(waves, atrial.open, seed, rate)
+        if len(found) < FEWEST_WAVES:
+            continue
+        for interval in np.unique(np.round(np.diff(found) / rate, 2)):
+            train = _train(found / rate, float(interval))
+            if train is None:
+                continue
+            fitting, length = train
+            expected = waves.shape[1] / rate / length
+            score = fitting.sum() / expected * fitting.mean()
+            if score > best_score:
+                middles = found[fitting] + round(WAVE_S * rate) // 2
+                best, best_score = WaveTrain(middles, length), score
+    return best
+
+
+def _seeds(waves: Signal, atrial: AtrialSignal, ventricles: Ventricles) -> Index:
+    """Where the highest waves between T and QRS begin."""
+    rate, width = atrial.rate, round(WAVE_S * atrial.rate)
+    free = atrial.open.astype(np.float64)
+    for offset in ventricles.offsets:
+        free[offset : offset + ventricles.t_end + round(AFTER_T_S * rate)] = 0.0
+    calm = np.convolve(free, np.ones(width), "valid") > width - 0.5
+    energy = np.where(calm, np.convolve((waves**2).sum(axis=0), np.ones(width), "valid"), 0.0)
+    peaks = find_peaks(energy, distance=max(1, round(APART_S * rate)))[0]
+    seeds: Index = peaks[np.argsort(-energy[peaks], kind="stable")][:SEEDS]
+    return seeds
+
+
+def _all_like(waves: Signal, seen: Mask, seed: int, rate: float) -> Index:
+    """Where all waves begin that look like the one at *seed*, or like the mean of those that do."""
+    width = np.arange(round(WAVE_S * rate))
+    found = _matches(waves, seen, waves[:, seed + width], rate)
+    for _ in range(2):
+        if len(found) < FEWEST_BEATS:
+            break
+        found = _matches(waves, seen, np.median(waves[:, found[:, None] + width], axis=1), rate)
+    return found
+
+
+def _train(times: Signal, interval: float) -> tuple[Mask, float] | None:
+    """Which of *times* lie on a train of about that *interval*, and its exact interval."""
+    if not TRAIN_S[0] <= interval <= TRAIN_S[1]:
+        return None
+    numbers = np.round((times - times[0]) / interval)
+    if numbers[-1] < FEWEST_WAVES - 1:
+        return None
+    length, start = np.polyfit(numbers, times, 1)
+    strays = np.abs(times - start - length * numbers)
+    fitting = strays <= min(STRAY_S * 2, 0.1 * length)
+    enough = fitting.sum() >= FEWEST_WAVES and len(np.unique(numbers[fitting])) == fitting.sum()
+    steady = enough and float(np.sqrt((strays[fitting] ** 2).mean())) <= STRAY_S
+    return (fitting, float(length)) if steady else None
 
 
 def _matches(waves: Signal, seen: Mask, model: Signal, rate: float) -> Index:

@@ -11,7 +11,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import find_peaks
 
 from cardioserver.ecg.lead import Lead
-from cardioserver.signal.cancellation import AtrialSignal, band_limited
+from cardioserver.signal.cancellation import AtrialSignal, Ventricles, band_limited
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -21,6 +21,8 @@ BAND_HZ = (3.5, 20.0)  # above most of the T wave
 LEADS = (Lead.II, Lead.III, Lead.aVF, Lead.V1)  # where flutter waves are seen best
 CYCLES_S = (0.17, 0.33)  # 180 to 350 a minute: flutter, slowed by drugs or scars at the lower end
 RATIOS = (2, 3, 4)
+LEAST_PAIRS = {2: 1, 3: 2, 4: 1}  # of successive waves that have to be seen
+T_APART = 4  # ratio from which on there are waves enough without those that lie on the T wave
 SAME_RR = 0.06  # of the interval
 USUAL_SHARE = 0.4  # of the intervals have to be alike
 FEWEST_BEATS = 5
@@ -54,26 +56,27 @@ def flutter_band(atrial: AtrialSignal, leads: Sequence[Lead]) -> AtrialSignal:
     return AtrialSignal(band_limited(atrial.samples[rows], atrial.rate, BAND_HZ), atrial.rate, atrial.open)
 
 
-def conducted_cycle(waves: AtrialSignal, onsets: Index) -> AtrialCycle | None:
+def conducted_cycle(waves: AtrialSignal, ventricles: Ventricles) -> AtrialCycle | None:
     """The cycle of which two, three or four make an interval from QRS to QRS.
 
     The mean of the cycles from QRS to QRS is cut in two, three or four equal parts. In flutter with a
     constant conduction these show the same wave, in the same leads and of the same size; P and T do not.
-    The T wave must not have been cancelled, for its average holds the flutter waves, too.
+    The T wave must not have been cancelled, for its average holds the flutter waves, too; with four waves
+    those on the T wave are left out.
 
     Parameters
     ----------
     waves
         From :func:`flutter_band`, without QRS, with T.
-    onsets
-        Of the QRS complexes, samples of *waves*.
+    ventricles
+        In samples of *waves*.
 
     Returns
     -------
     AtrialCycle or None
         That of the ratio that fits best; ``None`` if the rhythm is not regular or no ratio is possible.
     """
-    rate = waves.rate
+    rate, onsets = waves.rate, ventricles.onsets
     intervals = np.diff(onsets) / rate
     usual = _usual(intervals)
     width = round(float(np.median(intervals[usual])) * rate) if len(usual) else 0
@@ -84,9 +87,12 @@ def conducted_cycle(waves: AtrialSignal, onsets: Index) -> AtrialCycle | None:
     places = starts[:, None] + np.arange(width)
     cycle = np.median(waves.samples[:, places], axis=1)
     seen = waves.open[places].mean(axis=0) >= ALWAYS
+    t_end = float(np.median(ventricles.offsets - onsets)) + ventricles.t_end
     fits = []
     for ratio in RATIOS:
         if CYCLES_S[0] <= width / ratio / rate <= CYCLES_S[1]:
+            if ratio >= T_APART:
+                seen = seen & (np.arange(width) > t_end)
             equality = _equality(cycle, seen, ratio)
             fits += [] if equality is None else [AtrialCycle(width / ratio / rate, equality, ratio)]
     return max(fits, key=lambda each: each.regularity, default=None)
@@ -111,7 +117,7 @@ def _equality(cycle: Signal, seen: Mask, ratio: int) -> float | None:
         both = seen[here] & seen[there]
         if both.sum() >= SEEN * part:
             worst.append(_alike(cycle[:, here[both]], cycle[:, there[both]]))
-    return float(np.median(np.min(worst, axis=0))) if len(worst) >= min(2, ratio - 1) else None
+    return float(np.median(np.min(worst, axis=0))) if len(worst) >= LEAST_PAIRS[ratio] else None
 
 
 def _alike(one: Signal, other: Signal) -> Signal:

@@ -41,7 +41,7 @@ def test_fields_that_programs_read(document: Document) -> None:
     assert fields["measurements"]["rate"] == pytest.approx(75, abs=0.5)
     assert [lead["lead"] for lead in fields["leads"]] == [lead.label for lead in TWELVE_LEADS]
     rate = next(one for one in fields["statements"] if one["code"] == "RATE_NORMAL")
-    assert rate["ru"] == "Нормосистолия, ЧСС = 75 уд/мин"
+    assert rate["ru"] == "Нормосистолия, ритм ригидный, ЧСС = 75 уд/мин"
     assert rate["why"][0]["name"] == "rate"
     assert rate["en"] in fields["text"]["en"]
 

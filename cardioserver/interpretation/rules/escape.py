@@ -1,0 +1,89 @@
+"""Rhythms whose beats no P wave precedes: of the AV junction, of the ventricles, or undetermined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.signal.atrialsigns import REGULAR
+from cardioserver.signal.quality import Grade
+
+SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C, D, F and G"
+WIDE_QRS_MS = 120.0
+IDIOVENTRICULAR, JUNCTIONAL, TACHYCARDIA = 50.0, 60.0, 100.0  # beats a minute: upper limits, and the lower
+TOLD = frozenset({"PACE", "AFIB", "AFLT", "SR", "SBRAD", "STACH", "EAR", "JRHYT"})
+
+JUNCTIONAL_ESCAPE = Term(
+    "JESCR", Section.RHYTHM, Severity.ABNORMAL,
+    "Junctional escape rhythm", "Замещающий ритм АВ-соединения", SOURCE,
+)  # fmt: skip
+JUNCTIONAL_ACCELERATED = Term(
+    "ACJR", Section.RHYTHM, Severity.ABNORMAL,
+    "Accelerated junctional rhythm", "Ускоренный ритм АВ-соединения", SOURCE,
+)  # fmt: skip
+SUPRAVENTRICULAR = Term(
+    "SVTAC", Section.RHYTHM, Severity.ABNORMAL,
+    "Supraventricular tachycardia", "Наджелудочковая тахикардия", SOURCE,
+)  # fmt: skip
+IDIOVENTRICULAR_RHYTHM = Term(
+    "IDIOR", Section.RHYTHM, Severity.ABNORMAL,
+    "Idioventricular rhythm", "Идиовентрикулярный ритм", SOURCE,
+)  # fmt: skip
+VENTRICULAR_ACCELERATED = Term(
+    "ACVR", Section.RHYTHM, Severity.ABNORMAL,
+    "Accelerated idioventricular rhythm", "Ускоренный идиовентрикулярный ритм", SOURCE,
+)  # fmt: skip
+WIDE_TACHYCARDIA = Term(
+    "WQTAC", Section.RHYTHM, Severity.ABNORMAL,
+    "Wide-QRS tachycardia; ventricular tachycardia is to be excluded",
+    "Тахикардия с широкими комплексами QRS; исключить желудочковую тахикардию", SOURCE,
+)  # fmt: skip
+IRREGULAR = Term(
+    "ARRHY", Section.RHYTHM, Severity.ABNORMAL,
+    "Irregular rhythm of undetermined origin", "Неправильный ритм неуточнённого происхождения", SOURCE,
+)  # fmt: skip
+UNDETERMINED = Term(
+    "UNRHY", Section.RHYTHM, Severity.BORDERLINE,
+    "The rhythm cannot be determined", "Ритм определить невозможно", SOURCE,
+)  # fmt: skip
+TERMS = (
+    JUNCTIONAL_ESCAPE, JUNCTIONAL_ACCELERATED, SUPRAVENTRICULAR, IDIOVENTRICULAR_RHYTHM,
+    VENTRICULAR_ACCELERATED, WIDE_TACHYCARDIA, IRREGULAR, UNDETERMINED,
+)  # fmt: skip
+
+
+def escape(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """What beats without P waves, by rate and width of the QRS."""
+    if any(one.code in TOLD for one in found):
+        return
+    rate, qrs = case.measurements.rate, case.measurements.qrs
+    if rate is None or qrs is None or case.analysis.quality.grade is Grade.POOR:
+        yield UNDETERMINED.state()
+        return
+    wide = qrs >= WIDE_QRS_MS
+    facts = (
+        Fact("rate", rate, "/min"),
+        Fact("qrs", qrs, "ms", f"{'≥' if wide else '<'} {WIDE_QRS_MS:g}"),
+        Fact("atrial.p_in_step", in_step, "") if (in_step := _in_step(case)) is not None else None,
+    )
+    term, certainty = _named(case, rate, wide)
+    yield term.state(*(fact for fact in facts if fact is not None), certainty=certainty)
+
+
+def _named(case: Case, rate: float, wide: bool) -> tuple[Term, Certainty]:
+    """The rhythm by its rate and the width of the QRS."""
+    alike = [span.alike for span in case.analysis.atrial.spans if span.alike is not None]
+    if alike and min(alike) < REGULAR:
+        return IRREGULAR, Certainty.POSSIBLE
+    if rate > TACHYCARDIA:
+        return (WIDE_TACHYCARDIA, Certainty.DEFINITE) if wide else (SUPRAVENTRICULAR, Certainty.PROBABLE)
+    if wide:
+        slow = rate < IDIOVENTRICULAR
+        return (IDIOVENTRICULAR_RHYTHM if slow else VENTRICULAR_ACCELERATED), Certainty.POSSIBLE
+    return (JUNCTIONAL_ESCAPE if rate < JUNCTIONAL else JUNCTIONAL_ACCELERATED), Certainty.POSSIBLE
+
+
+def _in_step(case: Case) -> float | None:
+    steps = [span.in_step for span in case.analysis.atrial.spans if span.in_step is not None]
+    return sum(steps) / len(steps) if steps else None

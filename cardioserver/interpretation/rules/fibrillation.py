@@ -1,0 +1,102 @@
+"""Atrial fibrillation and flutter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.rules.rate import FAST, SLOW
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.language import Phrase
+from cardioserver.signal.atrial import AtrialActivity, AtrialSpan
+
+SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category E"
+SURE_ODDS = 1.4  # natural logarithm: four to one
+WHOLE = 0.95  # share of the record from which on no share is named
+LEAST_SHARE = 0.02  # of a long record; less is left to chance findings
+
+FIBRILLATION = Term(
+    "AFIB", Section.RHYTHM, Severity.ABNORMAL,
+    "Atrial fibrillation{share_en}, {response_en}", "Фибрилляция предсердий{share_ru}, {response_ru}",
+    SOURCE,
+)  # fmt: skip
+FLUTTER = Term(
+    "AFLT", Section.RHYTHM, Severity.ABNORMAL,
+    "Atrial flutter{share_en}, {conduction_en}", "Трепетание предсердий{share_ru}, {conduction_ru}",
+    SOURCE,
+)  # fmt: skip
+TERMS = (FIBRILLATION, FLUTTER)
+
+SLOW_RESPONSE = Phrase("slow ventricular response", "брадисистолическая форма")
+NORMAL_RESPONSE = Phrase("controlled ventricular response", "нормосистолическая форма")
+RAPID_RESPONSE = Phrase("rapid ventricular response", "тахисистолическая форма")
+VARIABLE = Phrase("variable AV conduction", "неправильная форма")
+
+
+def fibrillation(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Atria without P waves: fibrillating, or in flutter."""
+    atrial = case.analysis.atrial
+    for activity, say in ((AtrialActivity.FIBRILLATION, _fibrillation), (AtrialActivity.FLUTTER, _flutter)):
+        share = atrial.share(activity)
+        if share > (LEAST_SHARE if len(atrial.spans) > 1 else 0.0):
+            spans = [span for span in atrial.spans if span.activity is activity]
+            yield say(case, spans, _share(share))
+
+
+def _share(share: float) -> Phrase:
+    if share >= WHOLE:
+        return Phrase("", "")
+    return Phrase(f" during {100 * share:.0f} % of the record", f" ({100 * share:.0f} % записи)")
+
+
+def _fibrillation(case: Case, spans: Sequence[AtrialSpan], share: Phrase) -> Statement:
+    rate = _rate(case, spans)
+    response = NORMAL_RESPONSE
+    if rate is not None:
+        response = SLOW_RESPONSE if rate < SLOW else RAPID_RESPONSE if rate > FAST else NORMAL_RESPONSE
+    odds = float(np.median([span.odds or 0.0 for span in spans]))
+    return FIBRILLATION.state(
+        *_facts(spans),
+        Fact("atrial.odds", odds, "", "> 0"),
+        certainty=Certainty.DEFINITE if odds >= SURE_ODDS else Certainty.PROBABLE,
+        share_en=share.en, share_ru=share.ru, response_en=response.en, response_ru=response.ru,
+    )  # fmt: skip
+
+
+def _flutter(case: Case, spans: Sequence[AtrialSpan], share: Phrase) -> Statement:
+    ratios = Counter(span.ratio for span in spans)
+    ratio = max(ratios, key=lambda each: ratios[each])
+    conduction = VARIABLE
+    if ratio is not None:
+        conduction = Phrase(f"{ratio}:1 AV conduction", f"правильная форма, проведение {ratio}:1")
+    return FLUTTER.state(
+        *_facts(spans),
+        share_en=share.en, share_ru=share.ru, conduction_en=conduction.en, conduction_ru=conduction.ru,
+    )  # fmt: skip
+
+
+def _facts(spans: Sequence[AtrialSpan]) -> Iterator[Fact]:
+    """Medians over *spans* of what was seen of the atria."""
+    values = (
+        ("atrial.p_in_step", [span.in_step for span in spans], ""),
+        ("rr.alike", [span.alike for span in spans], ""),
+        ("atrial.rate", [60 / span.cycle if span.cycle else None for span in spans], "/min"),
+        ("atrial.regularity", [span.regularity for span in spans], ""),
+    )
+    for name, each, unit in values:
+        known = [value for value in each if value is not None]
+        if known:
+            yield Fact(name, float(np.median(known)), unit)
+
+
+def _rate(case: Case, spans: Sequence[AtrialSpan]) -> float | None:
+    """Ventricular rate within *spans*, beats a minute."""
+    beats = case.analysis.beats.samples
+    intervals = [
+        np.diff(beats[(beats >= span.start) & (beats < span.stop)]) / case.format.rate for span in spans
+    ]
+    every = np.concatenate(intervals)
+    return 60 / float(every.mean()) if len(every) else None

@@ -1,0 +1,94 @@
+"""Rhythms of a pacemaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cardioserver.interpretation.beatseries import BeatSeries
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.language import Phrase
+from cardioserver.signal.atrial import AtrialActivity
+from cardioserver.signal.beats import BeatClass
+
+SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category N"
+WIDE_QRS_MS = 120.0
+ATRIAL_S = (0.08, 0.35)  # from an atrial spike to the QRS
+CAPTURE_S = 0.2  # a ventricle that a spike has captured answers so soon
+REFRACTORY_S = 0.3  # a spike so soon after a QRS could not have captured
+
+PACED = Term(
+    "PACE", Section.RHYTHM, Severity.ABNORMAL,
+    "Paced rhythm, {chambers_en}", "Ритм электрокардиостимулятора, {chambers_ru}", SOURCE,
+)  # fmt: skip
+DEMAND = Term(
+    "PACED", Section.PACING, Severity.ABNORMAL,
+    "Demand pacing: {paced:.0f} of {beats:.0f} beats paced",
+    "Стимуляция в режиме «по требованию»: навязано {paced:.0f} из {beats:.0f} комплексов", SOURCE,
+)  # fmt: skip
+NO_CAPTURE = Term(
+    "EPFC", Section.PACING, Severity.ABNORMAL,
+    "Pacemaker spikes without capture: {count:.0f}",
+    "Неэффективные стимулы электрокардиостимулятора: {count:.0f}", SOURCE,
+)  # fmt: skip
+TERMS = (PACED, DEMAND, NO_CAPTURE)
+
+VENTRICULAR = Phrase("ventricular", "стимуляция желудочков")
+ATRIAL = Phrase("atrial", "стимуляция предсердий")
+DUAL = Phrase("atrioventricular", "двухкамерная стимуляция")
+TRACKING = Phrase("ventricular, tracking the P waves", "P-синхронная стимуляция желудочков")
+
+
+def pacing(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Which chambers are paced, whether always, and whether they follow."""
+    series = BeatSeries.of(case)
+    paced = int(series.are(BeatClass.PACED).sum())
+    count = len(series.classes)
+    if not paced:
+        return
+    chambers = _chambers(case, series)
+    yield PACED.state(
+        Fact("beats.paced", float(paced), "", f"of {count}"), chambers_en=chambers.en, chambers_ru=chambers.ru
+    )
+    if paced < count:
+        yield DEMAND.state(Fact("beats.paced", float(paced), "", f"of {count}"), paced=paced, beats=count)
+    lost = _lost(case, series)
+    if lost:
+        yield NO_CAPTURE.state(Fact("spikes.lost", float(lost)), count=lost, certainty=Certainty.POSSIBLE)
+
+
+def _spikes_before(case: Case, series: BeatSeries) -> list[list[float]]:
+    """For each paced beat how long before its QRS the spikes come, s."""
+    spikes = case.analysis.beats.spikes / case.format.rate
+    before = []
+    for at in series.times[series.are(BeatClass.PACED)]:
+        ahead = at - spikes
+        before.append(ahead[(ahead > 0) & (ahead < ATRIAL_S[1])].tolist())
+    return before
+
+
+def _chambers(case: Case, series: BeatSeries) -> Phrase:
+    """One spike just before a wide QRS paces the ventricles, one before a P wave the atria, two both."""
+    spikes = _spikes_before(case, series)
+    if np.median([len(each) for each in spikes]) >= 2:
+        return DUAL
+    qrs = case.measurements.qrs
+    nearest = float(np.median([min(each) for each in spikes if each] or [0.0]))
+    if nearest >= ATRIAL_S[0] and (qrs is None or qrs < WIDE_QRS_MS):
+        return ATRIAL
+    in_step = case.analysis.atrial.share(AtrialActivity.P_WAVES) > 0.5 and case.measurements.pr is not None
+    return TRACKING if in_step else VENTRICULAR
+
+
+def _lost(case: Case, series: BeatSeries) -> int:
+    """Spikes marked by the recorder that no QRS follows although the ventricles could have answered."""
+    lost = 0
+    for spike in np.array(case.format.pacemaker_spikes) / case.format.rate:
+        after = series.times - spike
+        answered = bool(((after >= -0.05) & (after <= ATRIAL_S[1])).any())
+        refractory = bool(((after < 0) & (after > -REFRACTORY_S)).any())
+        inside = spike + ATRIAL_S[1] < case.format.sample_count / case.format.rate
+        lost += not answered and not refractory and inside
+    return lost

@@ -1,0 +1,106 @@
+"""Rhythms of the sinus node, and of places near it: each QRS follows a P wave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cardioserver.ecg.lead import Lead
+from cardioserver.interpretation.beatseries import BeatSeries
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.rules.rate import limits, severity
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.signal.atrial import AtrialActivity
+
+SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C and D"
+VARIATION_MS, VARIATION_SHARE = 120.0, 0.10  # of the PP interval: MeSH D001146 and textbooks alike
+FEWEST_INTERVALS = 4
+INVERTED_UV = 50.0  # half a millimetre on paper
+RETROGRADE_PR_MS = 120.0
+WIDE_QRS_MS = 120.0
+SVT_RATE = 150.0  # beats a minute, from which on T and P cannot be told apart and other causes are likelier
+
+SINUS = Term("SR", Section.RHYTHM, Severity.NORMAL, "Sinus rhythm", "Синусовый водитель ритма", SOURCE)
+BRADYCARDIA = Term(
+    "SBRAD", Section.RHYTHM, Severity.BORDERLINE, "Sinus bradycardia", "Синусовая брадикардия", SOURCE
+)
+TACHYCARDIA = Term(
+    "STACH", Section.RHYTHM, Severity.BORDERLINE, "Sinus tachycardia", "Синусовая тахикардия", SOURCE
+)
+ARRHYTHMIA = Term(
+    "SARRH", Section.RHYTHM, Severity.NORMAL,
+    "Sinus arrhythmia (RR from {low:.0f} to {high:.0f} ms)",
+    "Синусовая аритмия (R–R от {low:.0f} до {high:.0f} мс)", SOURCE,
+)  # fmt: skip
+ECTOPIC = Term(
+    "EAR", Section.RHYTHM, Severity.ABNORMAL, "Ectopic atrial rhythm", "Эктопический предсердный ритм", SOURCE
+)
+RETROGRADE = Term(
+    "JRHYT", Section.RHYTHM, Severity.ABNORMAL,
+    "Junctional rhythm with retrograde P waves before the QRS",
+    "Ритм АВ-соединения с предшествующим возбуждением предсердий", SOURCE,
+)  # fmt: skip
+TERMS = (SINUS, BRADYCARDIA, TACHYCARDIA, ARRHYTHMIA, ECTOPIC, RETROGRADE)
+
+
+def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Sinus rhythm, its rates and its arrhythmia; rhythms with P waves from elsewhere."""
+    codes = {one.code for one in found}
+    rate = _atrial_rate(case) if "2AVB" in codes else case.measurements.rate
+    steps = [
+        span.in_step or 0.0 for span in case.analysis.atrial.spans if span.activity is AtrialActivity.P_WAVES
+    ]
+    if rate is None or not steps or "PACE" in codes:
+        return
+    slow, fast, source = limits(case)
+    if rate > fast and case.measurements.pr is None and _is_doubtful(case, rate):
+        return
+    seen = Fact("atrial.p_in_step", float(np.median(steps)))
+    if _is_inverted(case):
+        pr, axis = case.measurements.pr, case.measurements.p_axis
+        term = RETROGRADE if pr is not None and pr < RETROGRADE_PR_MS else ECTOPIC
+        facts = (seen,) if axis is None else (seen, Fact("p_axis", axis, "°"))
+        yield term.state(*facts, certainty=Certainty.PROBABLE)
+        return
+    term = BRADYCARDIA if rate < slow else TACHYCARDIA if rate > fast else SINUS
+    yield term.state(
+        seen,
+        Fact("rate", rate, "/min", f"{slow:g}–{fast:g}"),
+        certainty=Certainty.PROBABLE if case.measurements.pr is None else Certainty.DEFINITE,
+        severity=severity(case, rate),
+        source=source,
+    )
+    if "2AVB" not in codes:
+        yield from _arrhythmia(case)
+
+
+def _atrial_rate(case: Case) -> float | None:
+    """Of P waves that are not all conducted, beats a minute."""
+    known = [span.p_interval for span in case.analysis.atrial.spans if span.p_interval]
+    return 60 / float(np.median(known)) if known else None
+
+
+def _is_doubtful(case: Case, rate: float) -> bool:
+    """Whether a fast rhythm whose P waves were not found may well be something else than a sinus tachycardia."""
+    qrs = case.measurements.qrs
+    return rate > SVT_RATE or qrs is None or qrs >= WIDE_QRS_MS
+
+
+def _arrhythmia(case: Case) -> Iterator[Statement]:
+    """PP intervals that differ by more than 120 ms and by more than a tenth, without early beats."""
+    intervals = BeatSeries.of(case).basic * 1000
+    if len(intervals) < FEWEST_INTERVALS or len(case.analysis.atrial.spans) > 1:
+        return
+    low, high = float(intervals.min()), float(intervals.max())
+    if high - low > max(VARIATION_MS, VARIATION_SHARE * float(intervals.mean())):
+        yield ARRHYTHMIA.state(Fact("rr.range", high - low, "ms", f"> {VARIATION_MS:g}"), low=low, high=high)
+
+
+def _is_inverted(case: Case) -> bool:
+    """Whether P is upside down in the inferior leads, with the limb electrodes in place."""
+    if any(reversal.value.startswith(("ra-", "la-")) for reversal in case.analysis.quality.reversals):
+        return False
+    leads = [case.lead(name) for name in (Lead.II, Lead.aVF)]
+    sizes = [(lead.p_max or 0.0, lead.p_min or 0.0) for lead in leads if lead is not None]
+    return bool(sizes) and all(-low >= INVERTED_UV and -low > 2 * high for high, low in sizes)
