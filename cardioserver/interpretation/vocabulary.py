@@ -25,8 +25,14 @@ STANDARD = frozenset((
     "LVOLT", "NDT", "NORM", "NST_", "NT_", "PAC", "PACE", "PMI", "PRC(S)", "PSVT", "PVC", "QWAVE",
     "RAO/RAE", "RVH", "SARRH", "SBRAD", "SEHYP", "SR", "STACH", "STD_", "STE_", "SVARR", "SVTAC",
     "TAB_", "TRIGU", "VCLVH", "WPW",
+    # not used by PTB-XL
+    "ACJR", "ACVR", "ARRHY", "AVDIS", "B2T1", "EAR", "EPFC", "IDIOR", "JESCR", "JRHYT", "LRR", "MOBI2",
+    "NSVT", "PACED", "PAPCS", "PVPCS", "RVPCS", "SABLK", "SHTPR", "SPAUS", "UNRHY", "VEC", "VIC", "VTACH",
+    "WANDP", "WENCK", "WQTAC",
 ))  # fmt: skip
-"""Universal statement codes of SCP-ECG (EN 1064) as far as PTB-XL repeats them; other codes are our own."""
+"""Universal statement codes of SCP-ECG (EN 1064:2020): as PTB-XL repeats them, and as DICOM PS3.16 listed
+them in context group 3686 (coding scheme SCPECG 1.3) until 2011. Other codes are our own.
+"""
 
 
 def tables() -> str:

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.signal.atrialsigns import FEWEST_BEATS, AtrialSigns, Part, find_signs
 from cardioserver.signal.beats import Beats
 from cardioserver.signal.fiducials import NAMES, NONE, Fiducials
 from cardioserver.signal.flutterwaves import AtrialCycle
-
-Signal = npt.NDArray[np.float64]
+from cardioserver.signal.trace import Trace
 
 SPAN_S = 60.0  # longer records are looked at in spans of about this length
 LONG_S = 90.0
@@ -101,25 +99,25 @@ class Atrial:
 
 
 def find_atrial(
-    samples: Signal, rate: float, leads: Sequence[Lead], beats: Beats, fiducials: Fiducials
+    trace: Trace, rate: float, leads: Sequence[Lead], beats: Beats, fiducials: Fiducials
 ) -> Atrial:
     """Look at the atria of a record of any length.
 
     Parameters
     ----------
-    samples
-        µV, shape ``(leads, samples)``, finite, unfiltered.
+    trace
+        The record, unfiltered.
     rate
         Hz.
     beats, fiducials
         Of the same record.
     """
-    length = samples.shape[1]
+    length = trace.length
     count = 1 if length <= LONG_S * rate else int(length / (SPAN_S * rate))
     edges = [length * number // count for number in range(count + 1)]
     return Atrial(
         tuple(
-            _span(samples, rate, leads, (beats, fiducials), (start, stop))
+            _span(trace, rate, leads, (beats, fiducials), (start, stop))
             for start, stop in itertools.pairwise(edges)
         )
     )
@@ -142,7 +140,7 @@ def without_p(fiducials: Fiducials, beats: Beats, atrial: Atrial) -> Fiducials:
 
 
 def _span(
-    samples: Signal,
+    trace: Trace,
     rate: float,
     leads: Sequence[Lead],
     found: tuple[Beats, Fiducials],
@@ -151,11 +149,11 @@ def _span(
     """The atria between two samples of the record."""
     beats, fiducials = found
     margin = round(MARGIN_S * rate)
-    first, last = max(place[0] - margin, 0), min(place[1] + margin, samples.shape[1])
+    first, last = max(place[0] - margin, 0), min(place[1] + margin, trace.length)
     mine = np.flatnonzero((beats.samples >= first) & (beats.samples < last))
     if len(mine) < FEWEST_BEATS:
         return AtrialSpan(*place, AtrialActivity.UNKNOWN)
-    signs = find_signs(Part(samples[:, first:last], first, mine), rate, leads, beats, fiducials)
+    signs = find_signs(Part(trace.piece(first, last), first, mine), rate, leads, beats, fiducials)
     activity = _activity(signs)
     cycle = _cycle(signs, activity)
     return AtrialSpan(

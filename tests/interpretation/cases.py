@@ -14,6 +14,7 @@ from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.reading import read
 from cardioserver.interpretation.statement import Statement
 from cardioserver.signal.analysis import Analysis
+from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
 from cardioserver.signal.average import AverageBeat
 from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.delineation import Marks
@@ -81,6 +82,7 @@ def case(
     analysis = Analysis(
         Beats(np.arange(8) * 430 + 300, (kind,) * 8, np.empty(0, dtype=np.intp), np.ones(8)),
         _fiducials(len(only), rise_ms),
+        Atrial((AtrialSpan(0, 5000, AtrialActivity.P_WAVES, in_step=0.95, alike=1.0),)),
         Measurements(**{name: value if value is None else float(value) for name, value in measured.items()}),
         tuple(_lead(lead, changes.get(lead, {})) for lead in only),
         quality,

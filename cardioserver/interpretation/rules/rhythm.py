@@ -82,7 +82,7 @@ def _atrial_rate(case: Case) -> float | None:
 
 
 def _is_doubtful(case: Case, rate: float) -> bool:
-    """Whether a fast rhythm whose P waves were not found may well be something else than a sinus tachycardia."""
+    """Whether a fast rhythm without measured P waves may well be no sinus tachycardia."""
     qrs = case.measurements.qrs
     return rate > SVT_RATE or qrs is None or qrs >= WIDE_QRS_MS
 
