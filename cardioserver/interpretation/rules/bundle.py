@@ -10,12 +10,13 @@ from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, sh
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
+from cardioserver.signal.measurements import LeadMeasurements
 
 SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
 
 WIDE_S_MS = 40.0
 RIGHT_PEAK_MS = 50.0  # R peak time in V1
-LEFT_PEAK_MS = 60.0  # R peak time in V5 and V6
+LEFT_PEAK_MS = 60.0  # R peak time in I, V5 and V6
 NO_Q_UV = 50.0  # half a millimetre on paper
 SMALL_R = 0.34  # of the S wave: r in V1 with a left bundle-branch block is small
 
@@ -105,30 +106,32 @@ def right_pattern(case: Case) -> bool:
 
 
 def _late_r(case: Case, name: Lead) -> bool:
+    """A second R wave, wider or higher than the first; or in V1 nothing but a late R."""
     lead = case.lead(name)
     if lead is None:
         return False
     if lead.r2 is not None:
-        return name is Lead.V1 or lead.r2 > (lead.r1 or 0.0)
+        higher = lead.r2 > (lead.r1 or 0.0)
+        return higher or (name is Lead.V1 and (lead.r2_ms or 0.0) >= (lead.r1_ms or 0.0))
     alone = lead.r1 is not None and net_qrs(lead) > 0 and (lead.activation_ms or 0.0) > RIGHT_PEAK_MS
     return alone and name is Lead.V1
 
 
 def left_pattern(case: Case) -> bool:
-    """V1 negative with a small r; I, V5 and V6 positive without q, their R late."""
-    v1 = case.lead(Lead.V1)
-    lateral = [lead for lead in (case.lead(name) for name in (Lead.I, Lead.V5, Lead.V6)) if lead is not None]
-    if (
-        v1 is None
-        or len(lateral) < 2
-        or v1.r2 is not None
-        or r_height(v1) > SMALL_R * (r_height(v1) - net_qrs(v1))
-    ):
+    """V1 negative with a small r; I, V5 and V6 without q; R late in I, or in V5 and V6."""
+    v1, one = case.lead(Lead.V1), case.lead(Lead.I)
+    chest = [lead for lead in (case.lead(name) for name in (Lead.V5, Lead.V6)) if lead is not None]
+    if v1 is None or one is None or not chest or v1.r2 is not None:
         return False
-    if any(q_depth(lead) > NO_Q_UV for lead in lateral) or net_qrs(case.lead(Lead.I)) <= 0:
+    if r_height(v1) > SMALL_R * (r_height(v1) - net_qrs(v1)) or net_qrs(one) <= 0:
         return False
-    late = [lead for lead in (case.lead(name) for name in (Lead.V5, Lead.V6)) if lead is not None]
-    return all((lead.activation_ms or 0.0) >= LEFT_PEAK_MS for lead in late)
+    if any(q_depth(lead) > NO_Q_UV for lead in (one, *chest)):
+        return False
+    return _is_late(one) or all(_is_late(lead) for lead in chest)
+
+
+def _is_late(lead: LeadMeasurements) -> bool:
+    return net_qrs(lead) > 0 and (lead.activation_ms or 0.0) >= LEFT_PEAK_MS
 
 
 def _is_long(case: Case, qrs: float) -> bool:

@@ -10,7 +10,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import j_point, peak_to_peak, r_height, s_depth, st_level, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.infarction import ALMI, AMI, ASMI, has_acute_t
-from cardioserver.interpretation.rules.leftventricle import LVH, VCLVH
+from cardioserver.interpretation.rules.leftventricle import HVOLT, LVH, VCLVH
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.interpretation.territory import (
@@ -64,7 +64,7 @@ def injury(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """ST elevation by territory, ST depression opposite to the posterior wall."""
     if not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
         return
-    hypertrophy = said(found, LVH, VCLVH)
+    hypertrophy = said(found, LVH, VCLVH, HVOLT)
     raised = elevated(case, hypertrophy=hypertrophy)
     if not raised:
         if not said(found, CRBBB):

@@ -48,11 +48,16 @@ LVH_STRAIN = Term(
     "Вторичные изменения ST-T на фоне гипертрофии левого желудочка (систолическая перегрузка)", AHA,
 )  # fmt: skip
 VCLVH = Term(
-    "VCLVH", Section.HYPERTROPHY, Severity.BORDERLINE,
+    "VCLVH", Section.HYPERTROPHY, Severity.NORMAL,
     "Voltage criteria for left ventricular hypertrophy ({criteria}); may be a normal variant",
     "Амплитудные критерии гипертрофии левого желудочка ({criteria}); возможен вариант нормы", AHA,
 )  # fmt: skip
-TERMS = (LVH, LVH_STRAIN, VCLVH)
+HVOLT = Term(
+    "HVOLT", Section.HYPERTROPHY, Severity.NORMAL,
+    "High QRS voltage ({criteria}), usual at this age",
+    "Высокий вольтаж QRS ({criteria}), обычный для этого возраста", AHA,
+)  # fmt: skip
+TERMS = (LVH, LVH_STRAIN, VCLVH, HVOLT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,10 @@ def left_ventricle(case: Case, found: Sequence[Statement]) -> Iterator[Statement
     certainty = _certainty(case, names, bool(strain))
     if certainty is None and names <= SUPPORTING:
         return
-    alone = "sokolow_lyon" not in names or _is_young(case)  # the others all hold R in aVL
-    yield (LVH if certainty else VCLVH).state(
+    term = LVH if certainty else HVOLT if _is_young(case) else VCLVH
+    yield term.state(
         *(each.fact for each in met),
         certainty=certainty or Certainty.DEFINITE,
-        severity=Severity.NORMAL if certainty is None and alone else None,
         source="; ".join(dict.fromkeys(each.source for each in met)),
         criteria=Phrase(", ".join(each.name.en for each in met), ", ".join(each.name.ru for each in met)),
     )
