@@ -34,6 +34,15 @@ def growing(*heights: float) -> Any:
     return {lead: fields for name, r in leads for lead, fields in waves(name, r1=r, s1=-1200).items()}
 
 
+def test_large_q_waves_in_one_lead_are_told_and_make_the_ecg_borderline() -> None:
+    found = statements(case(q(Lead.aVF, ms=16, deep=60, r=240)))
+    assert {"QWAVE", "ECG_BORDERLINE"} <= found.keys()
+    assert found["QWAVE"].ru == "Увеличенные зубцы Q в отведениях aVF"
+    assert "QWAVE" not in statements(case(q(Lead.aVF, ms=16, deep=59, r=240)))
+    assert "QWAVE" not in statements(case(q(Lead.III, ms=16, deep=400, r=240)))
+    assert "QWAVE" not in statements(case(q(Lead.II, Lead.III, Lead.aVF)))
+
+
 POSTERIOR = {**waves(Lead.V1, r1=900, r1_ms=45, s1=-300), **waves(Lead.V2, r1=1200, r1_ms=45, s1=-400)}
 
 
@@ -46,7 +55,9 @@ POSTERIOR = {**waves(Lead.V1, r1=900, r1_ms=45, s1=-300), **waves(Lead.V2, r1=12
         (q(Lead.III, Lead.aVF, deep=99), set()),
         (q(Lead.III, Lead.aVF, ms=32, deep=110, r=1200), set()),  # small before a tall R
         (q(Lead.III), set()),
-        ({**q(Lead.III, ms=36), **q(Lead.aVF, ms=22, deep=150, r=500)}, {"IMI"}),
+        ({**q(Lead.III, ms=36), **q(Lead.aVF, ms=18, deep=150, r=500)}, {"IMI"}),
+        (q(Lead.II, Lead.aVF, ms=20, deep=150, r=600), {"IMI"}),
+        (q(Lead.II, Lead.aVF, ms=20, deep=149, r=600), set()),
         ({**q(Lead.II, Lead.III, Lead.aVF), **q(Lead.V5, Lead.V6)}, {"ILMI"}),
         ({**q(Lead.II, Lead.III, Lead.aVF), **POSTERIOR}, {"IPMI"}),
         ({**q(Lead.II, Lead.III, Lead.aVF), **q(Lead.V5, Lead.V6), **POSTERIOR}, {"IPLMI"}),
@@ -77,7 +88,7 @@ def test_certainty_and_reasons() -> None:
     sure = statements(case(q(Lead.II, Lead.III, Lead.aVF)))["IMI"]
     assert sure.certainty is Certainty.DEFINITE
     assert {fact.name for fact in sure.why} == {"II.q_ms", "III.q_ms", "aVF.q_ms"}
-    weak = statements(case({**q(Lead.III, ms=36), **q(Lead.aVF, ms=22, deep=150, r=500)}))["IMI"]
+    weak = statements(case({**q(Lead.III, ms=36), **q(Lead.aVF, ms=18, deep=150, r=500)}))["IMI"]
     assert weak.certainty is Certainty.POSSIBLE
     assert "Minnesota" in weak.source
 

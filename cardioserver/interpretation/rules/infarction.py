@@ -20,16 +20,21 @@ from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB, IRBBB
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.rules.rightventricle import RVH
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
-from cardioserver.interpretation.territory import CHEST, HIGH_LATERAL, INFERIOR, contiguous
+from cardioserver.interpretation.territory import CHEST, HIGH_LATERAL, INFERIOR, contiguous, named
 from cardioserver.language import Phrase
 from cardioserver.signal.measurements import LeadMeasurements
 
 UDMI = "Fourth universal definition of myocardial infarction (K. Thygesen et al., Eur. Heart J. 40:237, 2019)"
 MINNESOTA = "R. Prineas et al., The Minnesota Code Manual, code 1-3-4"
+INTERNATIONAL = "S. Sharma et al., International recommendations, J. Am. Coll. Cardiol. 69:1057, 2017"
 SELVESTER = "QRS score of R. Selvester (N. Hindman et al., Am. J. Cardiol. 55:1485, 1985)"
 
-LONG_MS, VERY_LONG_MS, DEEP_UV, SHARE = 30.0, 40.0, 100.0, 0.2
+LONG_MS, VERY_LONG_MS, DEEP_UV = 30.0, 40.0, 100.0
+SHARE, LARGE_SHARE = 0.2, 0.25  # of R
 SEPTAL_MS, SEPTAL_UV, SEPTAL_SHARE = 20.0, 50.0, 0.25
+LEAST_UV = 50.0
+Q_LEADS = (Lead.I, Lead.II, Lead.aVF, Lead.V4, Lead.V5, Lead.V6)
+"""Leads in which a large Q wave is no variant of normal."""
 R_V2_UV, R_V3_UV = 100.0, 200.0
 WIDE_R_MS, TALL_R_UV = 40.0, 400.0
 ST_RAISED_UV, T_INVERTED_UV = 100.0, -100.0
@@ -52,7 +57,11 @@ ASMI = _term("ASMI", "Anteroseptal", "переднеперегородочной
 AMI = _term("AMI", "Anterior", "передней стенки")
 ALMI = _term("ALMI", "Anterolateral", "переднебоковой стенки")
 LMI = _term("LMI", "Lateral", "боковой стенки")
-TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI)
+QWAVE = Term(
+    "QWAVE", Section.INFARCTION, Severity.BORDERLINE,
+    "Large Q waves in {leads}", "Увеличенные зубцы Q в отведениях {leads}", INTERNATIONAL,
+)  # fmt: skip
+TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI, QWAVE)
 
 INFERIOR_TERMS = {(False, False): IMI, (False, True): ILMI, (True, False): IPMI, (True, True): IPLMI}
 """By whether the posterior and the lateral wall take part."""
@@ -90,6 +99,17 @@ def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield _stated(case, LMI, lateral)
     elif posterior and not anterior and r_height(case.lead(Lead.V1)) >= TALL_R_UV:
         yield _stated(case, PMI, posterior)
+    told = {lead for part in (inferior, anterior, lateral) if part for lead in part.leads}
+    large = [name for name in Q_LEADS if name not in told and _is_large(case.lead(name))]
+    if large and not told and not said(found, RVH):
+        facts = [
+            Fact(f"{name.label}.q", -q_depth(case.lead(name)), "µV", f"≥ {LARGE_SHARE:g} R") for name in large
+        ]
+        yield QWAVE.state(*facts, leads=named(large))
+
+
+def _is_large(lead: LeadMeasurements | None) -> bool:
+    return q_depth(lead) >= max(LEAST_UV, LARGE_SHARE * r_height(lead))
 
 
 def _stated(case: Case, term: Term, first: Territory, *others: Territory | None) -> Statement:
@@ -132,12 +152,17 @@ def _q_facts(case: Case, leads: Iterable[Lead], limit: float) -> tuple[Fact, ...
 
 
 def _is_pathological(case: Case, name: Lead) -> bool:
-    """QS, or Q of 30 ms and 0.1 mV; if shorter than 40 ms also of a fifth of R (Minnesota code 1-3)."""
+    """QS, or Q of 0.1 mV that is long or large.
+
+    Long is 30 ms (universal definition), if shorter than 40 ms with a fifth of R (Minnesota code 1-3); large
+    is a quarter of R, but not in III (:data:`INTERNATIONAL`).
+    """
     lead = case.lead(name)
-    if is_qs(lead):
-        return True
-    large = q_ms(lead) >= VERY_LONG_MS or q_depth(lead) >= SHARE * r_height(lead)
-    return q_ms(lead) >= LONG_MS and q_depth(lead) >= DEEP_UV and large
+    if is_qs(lead) or q_depth(lead) < DEEP_UV:
+        return is_qs(lead)
+    share = q_depth(lead) / r_height(lead) if r_height(lead) else 1.0
+    long = q_ms(lead) >= VERY_LONG_MS or (q_ms(lead) >= LONG_MS and share >= SHARE)
+    return long or (share >= LARGE_SHARE and q_ms(lead) >= SEPTAL_MS and name is not Lead.III)
 
 
 def _inferior(case: Case) -> Territory | None:
