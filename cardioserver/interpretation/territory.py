@@ -78,6 +78,14 @@ def named(leads: Iterable[Lead]) -> str:
     return ", ".join(texts)
 
 
+def among(leads: Iterable[Lead]) -> Phrase:
+    """Leads as they stand after "in": "II, III, aVF"; in Russian with the noun in its case and number."""
+    chosen = tuple(leads)
+    names = named(chosen)
+    noun = "отведениях" if len(chosen) > 1 else "отведении"
+    return Phrase(names, f"{noun} {names}")
+
+
 WALL = {
     Region.SEPTAL: Phrase("septal", "перегородочной области"),
     Region.ANTERIOR: Phrase("anterior", "передней стенки"),

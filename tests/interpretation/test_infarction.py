@@ -37,7 +37,7 @@ def growing(*heights: float) -> Any:
 def test_large_q_waves_in_one_lead_are_told_and_make_the_ecg_borderline() -> None:
     found = statements(case(q(Lead.aVF, ms=16, deep=60, r=240)))
     assert {"QWAVE", "ECG_BORDERLINE"} <= found.keys()
-    assert found["QWAVE"].ru == "Увеличенные зубцы Q в отведениях aVF"
+    assert found["QWAVE"].ru == "Увеличенные зубцы Q в отведении aVF"
     assert "QWAVE" not in statements(case(q(Lead.aVF, ms=16, deep=59, r=240)))
     assert "QWAVE" not in statements(case(q(Lead.III, ms=16, deep=400, r=240)))
     assert "QWAVE" not in statements(case(q(Lead.II, Lead.III, Lead.aVF)))

@@ -11,7 +11,7 @@ from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.leftventricle import LVH
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
-from cardioserver.interpretation.territory import contiguous, named
+from cardioserver.interpretation.territory import among, contiguous
 from cardioserver.signal.measurements import LeadMeasurements, Measurements
 
 POTASSIUM_SOURCE = "N. Durfey et al., West. J. Emerg. Med. 18:963, 2017"
@@ -23,12 +23,12 @@ SAG_UV, TALL_R_UV, SHORT_QTC_MS = -50.0, 500.0, 400.0
 POTASSIUM = Term(
     "EL", Section.REPOLARISATION, Severity.ABNORMAL,
     "Tall peaked T waves in {leads}: exclude hyperkalemia",
-    "Высокие заострённые зубцы T в отведениях {leads}: исключить гиперкалиемию", POTASSIUM_SOURCE,
+    "Высокие заострённые зубцы T в {leads}: исключить гиперкалиемию", POTASSIUM_SOURCE,
 )  # fmt: skip
 DIGITALIS = Term(
     "DIG", Section.REPOLARISATION, Severity.ABNORMAL,
     "Sagging ST depression with a short QT in {leads}: consistent with digitalis effect",
-    "Корытообразная депрессия сегмента ST с коротким QT в отведениях {leads}: "
+    "Корытообразная депрессия сегмента ST с коротким QT в {leads}: "
     "возможно действие сердечных гликозидов", DIGITALIS_SOURCE,
 )  # fmt: skip
 TERMS = (POTASSIUM, DIGITALIS)
@@ -44,12 +44,12 @@ def electrolytes(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         facts = [
             Fact(f"{name.label}.t", t_height(case.lead(name)), "µV", f"≥ {PEAKED_UV:g}") for name in peaked
         ]
-        yield POTASSIUM.state(*facts, *slow, certainty=Certainty.POSSIBLE, leads=named(peaked))
+        yield POTASSIUM.state(*facts, *slow, certainty=Certainty.POSSIBLE, leads=among(peaked))
     sagging = contiguous(name for name in (Lead.V4, Lead.V5, Lead.V6) if _is_sagging(case.lead(name)))
     qtc = case.measurements.qtc_fridericia
     if sagging and qtc is not None and qtc <= SHORT_QTC_MS and not said(found, LVH):
         fact = Fact("qtc_fridericia", qtc, "ms", f"≤ {SHORT_QTC_MS:g}")
-        yield DIGITALIS.state(fact, certainty=Certainty.POSSIBLE, leads=named(sagging))
+        yield DIGITALIS.state(fact, certainty=Certainty.POSSIBLE, leads=among(sagging))
 
 
 def _is_peaked(lead: LeadMeasurements | None) -> bool:

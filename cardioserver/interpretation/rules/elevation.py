@@ -11,7 +11,7 @@ from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.injury import STEMI
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
-from cardioserver.interpretation.territory import INFERIOR, contiguous, named
+from cardioserver.interpretation.territory import INFERIOR, among, contiguous
 from cardioserver.signal.measurements import LeadMeasurements
 
 EARLY = "P. Macfarlane et al., The early repolarization pattern, J. Am. Coll. Cardiol. 66:470, 2015"
@@ -27,17 +27,17 @@ WIDESPREAD_UV, WIDESPREAD_LEADS, ST_TO_T = 50.0, 6, 0.25
 EARLY_REPOLARISATION = Term(
     "EARLY_REPOL", Section.REPOLARISATION, Severity.NORMAL,
     "Early repolarization pattern in {leads}",
-    "Синдром (паттерн) ранней реполяризации желудочков в отведениях {leads}", EARLY,
+    "Синдром (паттерн) ранней реполяризации желудочков в {leads}", EARLY,
 )  # fmt: skip
 TYPE_1 = Term(
     "BRUGADA_1", Section.REPOLARISATION, Severity.ABNORMAL,
     "Brugada pattern, type 1 (coved), in {leads}",
-    "ЭКГ-паттерн Бругада 1-го типа (сводчатый) в отведениях {leads}", BRUGADA,
+    "ЭКГ-паттерн Бругада 1-го типа (сводчатый) в {leads}", BRUGADA,
 )  # fmt: skip
 TYPE_2 = Term(
     "BRUGADA_2", Section.REPOLARISATION, Severity.BORDERLINE,
     "Brugada pattern, type 2 (saddleback), in {leads}",
-    "ЭКГ-паттерн Бругада 2-го типа (седловидный) в отведениях {leads}", BRUGADA,
+    "ЭКГ-паттерн Бругада 2-го типа (седловидный) в {leads}", BRUGADA,
 )  # fmt: skip
 PERICARDIAL = Term(
     "PERICARDITIS_PATTERN", Section.REPOLARISATION, Severity.ABNORMAL,
@@ -77,7 +77,7 @@ def _brugada(case: Case) -> Statement | None:
                 for name, lead in leads
                 for field in ("j", "st40", "st80", "t_min")
             ]
-            return term.state(*facts, certainty=certainty, leads=named(name for name, _ in leads))
+            return term.state(*facts, certainty=certainty, leads=among(name for name, _ in leads))
     return None
 
 
@@ -135,7 +135,7 @@ def _early(case: Case) -> Statement | None:
         for name in kept
         if (lead := case.lead(name))
     ]
-    return EARLY_REPOLARISATION.state(*facts, certainty=Certainty.PROBABLE, leads=named(kept))
+    return EARLY_REPOLARISATION.state(*facts, certainty=Certainty.PROBABLE, leads=among(kept))
 
 
 def _st(case: Case, name: Lead) -> float:

@@ -13,7 +13,8 @@ from cardioserver.interpretation.statement import Certainty, Fact, Section, Seve
 from cardioserver.signal.measurements import LeadMeasurements
 
 SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
-ANTERIOR_AXIS = (-90.0, -45.0)
+MARKED_LEFT, FURTHEST = -45.0, -90.0
+FURTHEST_WITH_RIGHT = -180.0  # the late forces of the right ventricle turn the axis on
 LEFT_AXIS = -30.0  # as far as here if the terminal forces turn as they do in this block
 WARNER = "R. Warner et al., Am. J. Cardiol. 51:718, 1983"
 POSTERIOR_AXIS = (100.0, 180.0)  # AHA: from 90°, where young and slender people are, too
@@ -47,9 +48,8 @@ def fascicles(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     axis = case.axis
     if axis is None or not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
         return
-    if right and axis < ANTERIOR_AXIS[0]:
-        axis = ANTERIOR_AXIS[0]  # the late forces of the right ventricle turn it on
-    block = _anterior(case, axis) or _posterior(case, axis)
+    furthest = FURTHEST_WITH_RIGHT if right else FURTHEST
+    block = _anterior(case, axis, furthest) or _posterior(case, axis)
     if block is None:
         return
     yield block
@@ -58,17 +58,16 @@ def fascicles(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield (TRIFASCICULAR if late else BIFASCICULAR).state()
 
 
-def _anterior(case: Case, axis: float) -> Statement | None:
+def _anterior(case: Case, axis: float, furthest: float) -> Statement | None:
     """Axis far to the left; rS in II, III and aVF; q in I or aVL."""
-    low, high = ANTERIOR_AXIS
     inferior = [case.lead(name) for name in (Lead.II, Lead.III, Lead.aVF)]
     begins_down = q_depth(case.lead(Lead.aVL)) > 0 or q_depth(case.lead(Lead.I)) > 0
     if not begins_down or any(s_depth(lead) <= r_height(lead) for lead in inferior):
         return None
     facts = _shapes(case, Lead.II, Lead.III, Lead.aVL)
-    if low <= axis <= high:
-        return LAFB.state(Fact("qrs_axis", axis, "°", f"{low:g} … {high:g}"), *facts)
-    if high < axis <= LEFT_AXIS and _turns_to_the_right(case):
+    if furthest <= axis <= MARKED_LEFT:
+        return LAFB.state(Fact("qrs_axis", axis, "°", f"{furthest:g} … {MARKED_LEFT:g}"), *facts)
+    if MARKED_LEFT < axis <= LEFT_AXIS and _turns_to_the_right(case):
         turn = Fact("qrs_axis", axis, "°", f"≤ {LEFT_AXIS:g}")
         return LAFB.state(turn, *facts, certainty=Certainty.PROBABLE, source=WARNER)
     return None

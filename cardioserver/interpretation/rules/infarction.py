@@ -20,7 +20,7 @@ from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB, IRBBB
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.rules.rightventricle import RVH
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
-from cardioserver.interpretation.territory import CHEST, HIGH_LATERAL, INFERIOR, contiguous, named
+from cardioserver.interpretation.territory import CHEST, HIGH_LATERAL, INFERIOR, among, contiguous
 from cardioserver.language import Phrase
 from cardioserver.signal.measurements import LeadMeasurements
 
@@ -59,7 +59,7 @@ ALMI = _term("ALMI", "Anterolateral", "переднебоковой стенки
 LMI = _term("LMI", "Lateral", "боковой стенки")
 QWAVE = Term(
     "QWAVE", Section.INFARCTION, Severity.BORDERLINE,
-    "Large Q waves in {leads}", "Увеличенные зубцы Q в отведениях {leads}", INTERNATIONAL,
+    "Large Q waves in {leads}", "Увеличенные зубцы Q в {leads}", INTERNATIONAL,
 )  # fmt: skip
 TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI, QWAVE)
 
@@ -105,7 +105,7 @@ def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         facts = [
             Fact(f"{name.label}.q", -q_depth(case.lead(name)), "µV", f"≥ {LARGE_SHARE:g} R") for name in large
         ]
-        yield QWAVE.state(*facts, leads=named(large))
+        yield QWAVE.state(*facts, leads=among(large))
 
 
 def _is_large(lead: LeadMeasurements | None) -> bool:

@@ -19,8 +19,8 @@ from cardioserver.interpretation.territory import (
     INFERIOR,
     WALL,
     Region,
+    among,
     contiguous,
-    named,
     region,
 )
 from cardioserver.signal.measurements import LeadMeasurements
@@ -40,7 +40,7 @@ STEMI = {
     place: Term(
         f"STEMI_{place.name}", Section.INFARCTION, Severity.ABNORMAL,
         f"ST elevation in {{leads}}: criteria for acute {WALL[place].en} infarction are met",
-        f"Подъём сегмента ST в отведениях {{leads}}: критерии острого инфаркта миокарда {WALL[place].ru}",
+        f"Подъём сегмента ST в {{leads}}: критерии острого инфаркта миокарда {WALL[place].ru}",
         UDMI,
     )
     for place in Region
@@ -48,13 +48,13 @@ STEMI = {
 POSTERIOR = Term(
     "STEMI_POSTERIOR", Section.INFARCTION, Severity.ABNORMAL,
     "ST depression with upright T in {leads}: acute posterior infarction is possible, record V7–V9",
-    "Депрессия сегмента ST с положительными T в отведениях {leads}: возможен острый инфаркт нижнебазальных "
+    "Депрессия сегмента ST с положительными T в {leads}: возможен острый инфаркт нижнебазальных "
     "(задних) отделов, снять V7–V9", UDMI,
 )  # fmt: skip
 ANEURYSM = Term(
     "ANEUR", Section.INFARCTION, Severity.ABNORMAL,
     "Persistent ST elevation in {leads} after infarction, consistent with a ventricular aneurysm",
-    "Стойкий подъём сегмента ST в отведениях {leads} после инфаркта, возможна аневризма левого желудочка",
+    "Стойкий подъём сегмента ST в {leads} после инфаркта, возможна аневризма левого желудочка",
     SMITH,
 )  # fmt: skip
 TERMS = (*STEMI.values(), POSTERIOR, ANEURYSM)
@@ -72,7 +72,7 @@ def injury(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         return
     scarred = said(found, ASMI, AMI, ALMI) and set(raised) <= set(CHEST)
     if scarred and not any(has_acute_t(case.lead(name)) for name in raised):
-        yield ANEURYSM.state(*_facts(case, raised), certainty=Certainty.POSSIBLE, leads=named(raised))
+        yield ANEURYSM.state(*_facts(case, raised), certainty=Certainty.POSSIBLE, leads=among(raised))
     elif not _is_early_repolarisation(case, raised):
         yield _elevation(case, raised, hypertrophy=hypertrophy)
 
@@ -115,7 +115,7 @@ def _elevation(case: Case, raised: tuple[Lead, ...], *, hypertrophy: bool) -> St
     certainty = Certainty.PROBABLE if opposite else Certainty.POSSIBLE
     if opposite and len(raised) > 2 and not hypertrophy:
         certainty = Certainty.DEFINITE
-    return STEMI[region(raised)].state(*facts, certainty=certainty, leads=named(raised))
+    return STEMI[region(raised)].state(*facts, certainty=certainty, leads=among(raised))
 
 
 def _reciprocal(case: Case, raised: Sequence[Lead]) -> list[Lead]:
@@ -150,4 +150,4 @@ def _posterior(case: Case) -> Iterator[Statement]:
     deepest = min(CHEST, key=lambda name: st_level(case.lead(name)))
     if len(low) > 1 and upright and deepest in low:
         facts = [Fact(f"{n.label}.st60", st_level(case.lead(n)), "µV", f"≤ {DEPRESSED_UV:g}") for n in low]
-        yield POSTERIOR.state(*facts, certainty=Certainty.POSSIBLE, leads=named(low))
+        yield POSTERIOR.state(*facts, certainty=Certainty.POSSIBLE, leads=among(low))

@@ -8,7 +8,7 @@ from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
-from cardioserver.interpretation.territory import CHEST, named
+from cardioserver.interpretation.territory import CHEST, among
 from cardioserver.language import Phrase
 from cardioserver.signal.quality import Grade, LeadQuality
 from cardioserver.signal.reversal import Reversal
@@ -26,12 +26,12 @@ POOR = Term(
 POOR_LEADS = Term(
     "QUALITY_LEADS", Section.QUALITY, Severity.NORMAL,
     "Poor recording in {leads}: left out of the reading",
-    "Низкое качество записи в отведениях {leads}: при анализе не учитывались", SOURCE,
+    "Низкое качество записи в {leads}: при анализе не учитывались", SOURCE,
 )  # fmt: skip
 FEW_LEADS = Term(
     "LEADS_FEW", Section.QUALITY, Severity.NORMAL,
     "Recorded: {leads}; what needs other leads was not judged",
-    "Записаны отведения {leads}; признаки, требующие других отведений, не оценивались", SOURCE,
+    "Записано: {leads}; признаки, требующие других отведений, не оценивались", SOURCE,
 )  # fmt: skip
 REVERSED = Term(
     "ELECTRODES_SWAPPED", Section.QUALITY, Severity.BORDERLINE,
@@ -76,10 +76,12 @@ def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     poor = [each for each in case.analysis.quality.leads if each.grade is Grade.POOR]
     if poor and case.analysis.quality.grade is not Grade.POOR:
         facts = [_reason(each) for each in poor]
-        yield POOR_LEADS.state(*facts, leads=named(each.lead for each in poor))
+        yield POOR_LEADS.state(*facts, leads=among(each.lead for each in poor))
     recorded = [lead for lead in TWELVE_LEADS if lead in case.format.leads]
     if any(lead not in recorded for lead in (Lead.I, Lead.II, *CHEST)):
-        yield FEW_LEADS.state(leads=", ".join(lead.label for lead in case.format.leads))
+        names = ", ".join(lead.label for lead in case.format.leads)
+        noun = "отведения" if len(case.format.leads) > 1 else "отведение"
+        yield FEW_LEADS.state(leads=Phrase(names, f"{noun} {names}"))
     for swap in reversals(case):
         names = ELECTRODES.get(swap) or Phrase(swap.value.upper(), swap.value.upper())
         misread = LIMB_MISREAD if swap in ELECTRODES else CHEST_MISREAD

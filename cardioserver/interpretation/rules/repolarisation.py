@@ -14,7 +14,7 @@ from cardioserver.interpretation.rules.leftventricle import LVH_STRAIN
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.rules.rightventricle import RVH
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
-from cardioserver.interpretation.territory import CHEST, WALL, Region, contiguous, named, region
+from cardioserver.interpretation.territory import CHEST, WALL, Region, among, contiguous, region
 from cardioserver.signal.measurements import LeadMeasurements
 
 AHA = "AHA/ACCF/HRS 2009, part IV (P. Rautaharju et al., Circulation 119:e241)"
@@ -35,7 +35,7 @@ def _ischaemic(code: str, place: Region) -> Term:
     return Term(
         code, Section.REPOLARISATION, Severity.ABNORMAL,
         f"ST-T changes in {{leads}}, consider {wall.en} ischemia",
-        f"Изменения ST-T в отведениях {{leads}}, возможна ишемия {wall.ru}", UDMI,
+        f"Изменения ST-T в {{leads}}, возможна ишемия {wall.ru}", UDMI,
     )  # fmt: skip
 
 
@@ -51,24 +51,24 @@ ISCHAEMIC = {
 WIDESPREAD = Term(
     "ISC_", Section.REPOLARISATION, Severity.ABNORMAL,
     "Widespread ST-T changes in {leads}, consider ischemia",
-    "Распространённые изменения ST-T в отведениях {leads}, возможна ишемия миокарда", UDMI,
+    "Распространённые изменения ST-T в {leads}, возможна ишемия миокарда", UDMI,
 )  # fmt: skip
 NONSPECIFIC_ST = Term(
     "NST_", Section.REPOLARISATION, Severity.BORDERLINE,
-    "Nonspecific ST depression in {leads}", "Неспецифическая депрессия сегмента ST в отведениях {leads}", AHA,
+    "Nonspecific ST depression in {leads}", "Неспецифическая депрессия сегмента ST в {leads}", AHA,
 )  # fmt: skip
 NONSPECIFIC_T = Term(
     "NDT", Section.REPOLARISATION, Severity.BORDERLINE,
     "Nonspecific T-wave changes (flat T) in {leads}",
-    "Неспецифические изменения зубца T (сглажен) в отведениях {leads}", AHA,
+    "Неспецифические изменения зубца T (сглажен) в {leads}", AHA,
 )  # fmt: skip
 LOW_T = Term(
     "LOWT", Section.REPOLARISATION, Severity.NORMAL,
-    "Low T waves in {leads}", "Снижение амплитуды зубца T в отведениях {leads}", AHA,
+    "Low T waves in {leads}", "Снижение амплитуды зубца T в {leads}", AHA,
 )  # fmt: skip
 RAISED_ST = Term(
     "STE_", Section.REPOLARISATION, Severity.BORDERLINE,
-    "Nonspecific ST elevation in {leads}", "Неспецифический подъём сегмента ST в отведениях {leads}", UDMI,
+    "Nonspecific ST elevation in {leads}", "Неспецифический подъём сегмента ST в {leads}", UDMI,
 )  # fmt: skip
 TERMS = (
     *{term.code: term for term in ISCHAEMIC.values()}.values(),
@@ -105,20 +105,20 @@ def repolarisation(case: Case, found: Sequence[Statement]) -> Iterator[Statement
         facts = [
             Fact(f"{name.label}.j", leads[name].j or 0.0, "µV", f"≥ {limit(case, name):g}") for name in raised
         ]
-        yield RAISED_ST.state(*facts, leads=named(raised))
+        yield RAISED_ST.state(*facts, leads=among(raised))
 
 
 def _nonspecific(
     case: Case, leads: dict[Lead, LeadMeasurements], depressed: Sequence[Lead]
 ) -> Iterator[Statement]:
     if depressed:
-        yield NONSPECIFIC_ST.state(*_facts(case, depressed, "st80"), leads=named(depressed))
+        yield NONSPECIFIC_ST.state(*_facts(case, depressed, "st80"), leads=among(depressed))
     flat = contiguous(name for name in FLAT_LEADS if name in leads and _is_flat(leads[name]))
     low = contiguous(name for name in FLAT_LEADS if name in leads and _is_low(leads[name]))
     if flat:
-        yield NONSPECIFIC_T.state(*_facts(case, flat, "t"), leads=named(flat))
+        yield NONSPECIFIC_T.state(*_facts(case, flat, "t"), leads=among(flat))
     elif low:
-        yield LOW_T.state(*_facts(case, low, "t"), leads=named(low))
+        yield LOW_T.state(*_facts(case, low, "t"), leads=among(low))
 
 
 def _ischaemia(case: Case, low: Sequence[Lead], inverted: Sequence[Lead]) -> Statement:
@@ -129,7 +129,7 @@ def _ischaemia(case: Case, low: Sequence[Lead], inverted: Sequence[Lead]) -> Sta
     term = WIDESPREAD if everywhere else ISCHAEMIC[place]
     sure = len(low) > 1 and len(inverted) > 1
     return term.state(
-        *facts, certainty=Certainty.PROBABLE if sure else Certainty.POSSIBLE, leads=named(leads)
+        *facts, certainty=Certainty.PROBABLE if sure else Certainty.POSSIBLE, leads=among(leads)
     )
 
 
