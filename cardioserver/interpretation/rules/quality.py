@@ -79,9 +79,9 @@ def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield POOR_LEADS.state(*facts, leads=among(each.lead for each in poor))
     recorded = [lead for lead in TWELVE_LEADS if lead in case.format.leads]
     if any(lead not in recorded for lead in (Lead.I, Lead.II, *CHEST)):
-        names = ", ".join(lead.label for lead in case.format.leads)
+        every = ", ".join(lead.label for lead in case.format.leads)
         noun = "отведения" if len(case.format.leads) > 1 else "отведение"
-        yield FEW_LEADS.state(leads=Phrase(names, f"{noun} {names}"))
+        yield FEW_LEADS.state(leads=Phrase(every, f"{noun} {every}"))
     for swap in reversals(case):
         names = ELECTRODES.get(swap) or Phrase(swap.value.upper(), swap.value.upper())
         misread = LIMB_MISREAD if swap in ELECTRODES else CHEST_MISREAD
