@@ -112,6 +112,10 @@ def test_two_and_three_fascicles() -> None:
     both = {**ANTERIOR, **RIGHT, Lead.I: {**ANTERIOR[Lead.I], "s1": -200, "s1_ms": 60}}
     found = statements(case(both, qrs=140, qrs_axis=-110))
     assert {"CRBBB", "LAFB", "BLOCK_BIFASCICULAR"} <= found.keys()
+    assert found["LAFB"].why[0].value == -110
+    late = statements(case(both, qrs=140, qrs_axis=-110, pr=240)).keys()
+    assert {"1AVB", "BLOCK_TRIFASCICULAR"} <= late
+    assert "BLOCK_BIFASCICULAR" not in late
 
 
 @pytest.mark.parametrize(

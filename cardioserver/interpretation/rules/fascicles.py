@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, s_depth, shape
+from cardioserver.interpretation.rules.avblock import FIRST_DEGREE
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
@@ -39,7 +40,6 @@ TRIFASCICULAR = Term(
     "Двухпучковая блокада с удлинением PQ (трёхпучковая блокада)", SOURCE,
 )  # fmt: skip
 TERMS = (LAFB, LPFB, BIFASCICULAR, TRIFASCICULAR)
-FIRST_DEGREE = "1AVB"
 
 
 def fascicles(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
@@ -54,8 +54,7 @@ def fascicles(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         return
     yield block
     if right:
-        late = any(statement.code == FIRST_DEGREE for statement in found)
-        yield (TRIFASCICULAR if late else BIFASCICULAR).state()
+        yield (TRIFASCICULAR if said(found, FIRST_DEGREE) else BIFASCICULAR).state()
 
 
 def _anterior(case: Case, axis: float, furthest: float) -> Statement | None:

@@ -9,6 +9,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import r_height, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.elevation import EARLY_REPOLARISATION, PERICARDIAL, TYPE_1, TYPE_2
+from cardioserver.interpretation.rules.fibrillation import FLUTTER
 from cardioserver.interpretation.rules.injury import ANEURYSM, POSTERIOR, STEMI, is_raised, limit
 from cardioserver.interpretation.rules.leftventricle import LVH_STRAIN
 from cardioserver.interpretation.rules.preexcitation import WPW
@@ -88,7 +89,7 @@ def repolarisation(case: Case, found: Sequence[Statement]) -> Iterator[Statement
         or said(found, CLBBB, WPW, LVH_STRAIN, *STEMI.values(), POSTERIOR)
     ):
         return
-    if any(statement.code == "AFLT" for statement in found):
+    if said(found, FLUTTER):
         return
     spared = set(CHEST[:4] if said(found, CRBBB, RVH) else CHEST[:1])
     leads = {name: lead for name in LEADS if name not in spared and (lead := case.lead(name)) is not None}
