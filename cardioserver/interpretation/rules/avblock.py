@@ -37,7 +37,7 @@ LONG = Term(
     "Интервал PQ на верхней границе нормы (PQ = {pr:.0f} мс)", SOURCE,
 )  # fmt: skip
 SHORT = Term(
-    "SHTPR", Section.CONDUCTION, Severity.BORDERLINE,
+    "SHTPR", Section.CONDUCTION, Severity.NORMAL,  # without a delta wave a variant of normal
     "Short PR interval (PR = {pr:.0f} ms)", "Укорочение интервала PQ (PQ = {pr:.0f} мс)", SOURCE,
 )  # fmt: skip
 SECOND_DEGREE = Term(
