@@ -59,7 +59,8 @@ def delineate(
     on, off = max(origin + qrs[0], 0.0), min(origin + qrs[1], beat.samples.shape[1] - 1.0)
     inside = slice(math.floor(on), math.ceil(off) + 1)
     height = np.sqrt((beat.samples[:, inside] ** 2).mean(axis=0))
-    marks = {"qrs_on": on, "r_peak": inside.start + float(height.argmax()), "qrs_off": off}
+    peak = min(max(inside.start + float(height.argmax()), on), off)
+    marks = {"qrs_on": on, "r_peak": peak, "qrs_off": off}
     t = t_wave(beat, after, (on, off))
     if t:
         marks |= {"t_on": t.on, "t_peak": t.peak, "t_off": t.off}

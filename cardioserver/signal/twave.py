@@ -40,11 +40,12 @@ NEAR_S = 0.06  # the peaks of the leads lie so near to the common one
 FLANK_S = 0.15
 TAIL_S = 0.30  # the corner lies so near to the peak
 PHASE_S = 0.16  # from one phase of a biphasic wave to the next
-FLAT = 0.2  # of the steepest slope of a flank
+FLAT = 0.25  # of the steepest slope of a flank
 TANGENT_MARGIN_S = 0.012  # a tangent meets the level before the wave has quite ended
 SECOND_PHASE = 0.3  # size of a second phase that counts, of the first
 OVER_NOISE = 3.0
-RETURNED = 0.5  # a second phase is over when so much of it has gone
+NEXT_WAVE = 0.15  # of the T wave: a rise after it that is another wave
+RETURNED, RETURN_S = 0.5, 0.08  # a second phase has lost so much of its size that soon after its peak
 LEAST_LEAD = 0.3  # of the usual size; smaller leads have no say
 ONSET_QUANTILE, OFFSET_QUANTILE = 0.25, 0.6
 
@@ -79,9 +80,9 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
     level = _baseline(smooth, rate, round(qrs[0]), end)
     wave = smooth - level
     height = np.sqrt((wave[:, start:end] ** 2).mean(axis=0))
-    tops, shape = find_peaks(height, prominence=0.1 * height.max())
+    tops = find_peaks(height, prominence=0.1 * height.max())[0]
     if len(tops):
-        top = start + int(tops[shape["prominences"].argmax()])
+        top = start + int(tops[height[tops].argmax()])
     else:
         skipped = round(0.03 * rate)
         top = start + skipped + int(height[skipped:].argmax())
@@ -97,7 +98,7 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
     for lead in big:
         line = wave[lead]
         last = _last_phase(line, int(peaks[lead]), far, OVER_NOISE * beat.noise[lead], rate)
-        offsets.append(_end(line, last, far, rate))
+        offsets.append(_end(line, last, _valley(line, last, far, OVER_NOISE * beat.noise[lead]), rate))
         onsets.append(_end(line, int(peaks[lead]), round(qrs[1]), rate))
     off = float(np.quantile(offsets, OFFSET_QUANTILE))
     on = max(float(np.quantile(onsets, ONSET_QUANTILE)), qrs[1])
@@ -130,8 +131,16 @@ def _last_phase(line: Signal, peak: int, far: int, least: float, rate: float) ->
     over = float(ahead.max())
     if over <= max(SECOND_PHASE * abs(float(line[peak])), least) or second >= far - round(LEVEL_S * rate):
         return peak
-    rest = -sign * line[second:far]
+    rest = -sign * line[second : min(far, second + round(RETURN_S * rate))]
     return second if float(rest.min()) < RETURNED * over else peak
+
+
+def _valley(line: Signal, peak: int, far: int, least: float) -> int:
+    """Where the line turns back towards the side of *peak*, as it does when a U wave follows; else *far*."""
+    course = np.sign(line[peak]) * line[peak : far + 1]
+    lowest = np.minimum.accumulate(course)
+    risen = np.flatnonzero(course - lowest > max(NEXT_WAVE * abs(float(line[peak])), least))
+    return peak + int(course[: risen[0]].argmin()) if len(risen) else far
 
 
 def _end(line: Signal, peak: int, far: int, rate: float) -> float:
