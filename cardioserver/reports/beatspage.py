@@ -43,7 +43,7 @@ class BeatsPage:
         """See :class:`~cardioserver.reports.page.Page`."""
         language, inside = self.options.language, sheet.paper.inside
         said = words.BEATS_OF.say(language).format(self.beats.count)
-        draw_brief(sheet, self.content, language, f"{words.BEATS.say(language)}, {said}")
+        draw_brief(sheet, self.content, language, f"{words.BEATS.say(language)} {said}")
         measured = self.content.document.leads if self.content.document else ()
         top = inside.y + BRIEF_MM + 2
         below = table_height(len(measured)) + 2 if measured else 0.0

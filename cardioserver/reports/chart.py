@@ -87,7 +87,7 @@ def draw_chart(
     baselines = [box.y + each for each in placed.baselines]
     if look.grid:
         draw_grid(sheet, box)
-    narrow = min(np.diff([box.y, *baselines]), default=box.height) < gain * PULSE_MV + 1
+    narrow = min(np.diff(baselines), default=box.height) < gain * PULSE_MV + 1
     clipped = False
     for number, (row, lines, baseline) in enumerate(zip(montage.rows, traces, baselines, strict=True)):
         if not number or not narrow:

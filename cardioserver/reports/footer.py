@@ -53,7 +53,7 @@ def draw_footer(
     made = words.moment(options.created_at, language)
     right = f"Cardioserver {cardioserver.__version__}, {words.PRINTED.say(language)} {made}"
     room = inside.width - width(right, SECOND_PT) - 4
-    remarks = [*notes, *(_marks(drawn, language) if drawn else ())]
+    remarks = [each for each in (*notes, *(_marks(drawn, language) if drawn else ())) if each]
     sheet.text(inside.x, second, shortened(SEPARATOR.join(remarks), room, SECOND_PT), SECOND_PT)
     sheet.text(inside.right, second, right, SECOND_PT, align="right")
 

@@ -21,7 +21,7 @@ from cardioserver.signal.measurements import Measurements
 
 ZONE = timezone(timedelta(hours=3))
 RATE = 500.0
-RR_S, FIRST_S = 0.8, 0.5
+RR_S, FIRST_S = 0.8, 0.3
 WAVES = ((-0.16, 0.025, 0.12), (-0.02, 0.006, -0.1), (0.0, 0.012, 1.0), (0.25, 0.05, 0.25))
 """P, Q, R and T as bells: centre and width in s, size as a share of R."""
 HEIGHTS = dict(
@@ -36,14 +36,21 @@ TEXT = Phrase(
 
 
 def line(seconds: float, rate: float = RATE) -> np.ndarray:
-    """One lead with an R of 1."""
-    time = np.arange(round(seconds * rate)) / rate
-    shape = np.zeros_like(time)
-    for at in beats(seconds):
-        for centre, width, size in WAVES:
-            near = np.abs(time - at - centre) < 6 * width
-            shape[near] += size * np.exp(-0.5 * ((time[near] - at - centre) / width) ** 2)
-    return shape
+    """One lead with an R of 1; the first one at :data:`FIRST_S`."""
+    count, period = round(seconds * rate), RR_S * rate
+    if period == round(period):
+        one = _shape(np.arange(round(period)) / rate)
+        return np.tile(one, -(-count // len(one)))[:count]
+    return _shape(np.arange(count) / rate)
+
+
+def _shape(time: np.ndarray) -> np.ndarray:
+    phase = (time - FIRST_S) % RR_S
+    return sum(
+        size * np.exp(-0.5 * ((phase + period * RR_S - centre) / width) ** 2)
+        for centre, width, size in WAVES
+        for period in (-1, 0, 1)
+    )  # type: ignore[return-value]
 
 
 def beats(seconds: float) -> np.ndarray:

@@ -79,7 +79,7 @@ def test_columns_go_on_in_time_above_the_rhythm_strip() -> None:
     box = chart_box(Paper())
     ink = seen.ink(box.x + PULSE_MM, box.y, box.right, box.bottom)
     strip = round(sum(runs(ink[:, seen.pixels(0.5)])[-1]) / 2)
-    for at in (8.5, 9.3):
+    for at in samples.beats(10.0)[-2:]:
         window = slice(seen.pixels(at * 25) - 25, seen.pixels(at * 25) + 25)
         above = ink[:, window]
         below = ink[strip - seen.pixels(12) : strip, window]
@@ -106,7 +106,7 @@ def test_every_lead_of_every_layout_is_to_scale(layout: Layout, portrait: bool) 
     ink = seen.ink(box.x + PULSE_MM, box.y, box.right, box.bottom)
     baselines = [sum(each) / 2 for each in runs(ink[:, seen.pixels(0.4)])]
     leads = TWELVE_LEADS[: {"3x4": 3, "6x2": 6, "12x1": 12}[layout]]
-    x, near = seen.pixels(samples.FIRST_S * 25), 1
+    x = seen.pixels(samples.FIRST_S * 25)
     for lead, baseline in zip(leads, baselines, strict=True):
         y = round(baseline - samples.HEIGHTS[lead] / 1000 * 10 / 25.4 * seen.dpi)
-        assert ink[y - near : y + near + 1, x - near : x + near + 1].all(), lead
+        assert ink[y - 1 : y + 2, x - 1 : x + 2].sum() > 4, lead  # within 0.06 mm
