@@ -18,14 +18,15 @@ import typer
 from cardioserver.cli.background import Background, Running
 from cardioserver.cli.exits import Failure
 from cardioserver.cli.installation import home, program
-from cardioserver.cli.output import say
+from cardioserver.cli.output import language, say
 from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
     from cardioserver.archive.accounts import Accounts
+    from cardioserver.cli.subject import Subject
     from cardioserver.ecg.exam import Exam
     from cardioserver.ecg.recording import Recording
-    from cardioserver.protocol.messages import AutoReport, ExamStored, Role
+    from cardioserver.protocol.messages import ExamStored, Role
 
 HOST = "127.0.0.1"
 KEPT_PORT = 48004
@@ -50,9 +51,8 @@ class RoundTrip:
 
     stored: ExamStored
     sent: str  # SHA-256 of the samples
-    came_back: str
+    came_back: Subject
     store_seconds: float
-    report: AutoReport
 
 
 def demo(
@@ -69,7 +69,7 @@ def demo(
         typer.Option("--keep", help=f"Leave the server running on port {KEPT_PORT} and print the login."),
     ] = False,
 ) -> None:
-    """Start a server, store a real ECG in it, read it back and compare, and have it interpreted."""
+    """Start a server, store a real ECG in it, read it back and compare, have it interpreted and printed."""
     temporary = directory is None and not keep
     if directory is not None:
         place = directory
@@ -77,13 +77,13 @@ def demo(
         place = home() / "demo" if keep else Path(tempfile.mkdtemp(prefix="cardioserver-demo-"))
     background = Background(place / "storage", place / "logs")
     try:
-        _demonstrate(background, keep)
+        _demonstrate(background, keep, home() / "demo" if temporary else place)
     finally:
         if temporary:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _demonstrate(background: Background, keep: bool) -> None:
+def _demonstrate(background: Background, keep: bool, pages: Path) -> None:
     import asyncio
 
     left_running = False
@@ -116,6 +116,7 @@ def _demonstrate(background: Background, keep: bool) -> None:
         )
         trip = asyncio.run(_there_and_back(running, recorder, doctor, exam, recording))
         _judge(trip, doctor)
+        _print(trip.came_back, pages)
         left_running = keep
     finally:
         if not left_running:
@@ -182,6 +183,7 @@ async def _there_and_back(
 ) -> RoundTrip:
     import asyncio
 
+    from cardioserver.cli.subject import subject_of
     from cardioserver.client import Client
     from cardioserver.protocol.messages import EventKind
 
@@ -193,7 +195,6 @@ async def _there_and_back(
         begun = time.monotonic()
         stored = await ward.upload(exam, recording)
         seconds = time.monotonic() - begun
-        read_back = await office.get_signal(stored.exam_id)
         try:
             async with asyncio.timeout(REPORT_SECONDS):
                 await anext(events)
@@ -204,8 +205,8 @@ async def _there_and_back(
                     f"Машина не интерпретировала её за {REPORT_SECONDS:g} с.",
                 )
             ) from None
-        report = await office.get_auto_report(stored.exam_id)
-    return RoundTrip(stored, _sha256(recording), _sha256(read_back), seconds, report)
+        came_back = await subject_of(office, stored.exam_id)
+    return RoundTrip(stored, _sha256(recording), came_back, seconds)
 
 
 def _sha256(recording: Recording) -> str:
@@ -227,11 +228,12 @@ def _judge(trip: RoundTrip, doctor: Login) -> None:
             f"Врач {doctor.login} читает её по сети",
         )
     )
-    if trip.sent != trip.came_back:
+    came_back = _sha256(trip.came_back.recording)
+    if trip.sent != came_back:
         raise Failure(
             Phrase(
-                f"The samples differ: SHA-256 sent {trip.sent}, read {trip.came_back}",
-                f"Отсчёты различаются: SHA-256 передано {trip.sent}, прочитано {trip.came_back}",
+                f"The samples differ: SHA-256 sent {trip.sent}, read {came_back}",
+                f"Отсчёты различаются: SHA-256 передано {trip.sent}, прочитано {came_back}",
             )
         )
     say(
@@ -240,10 +242,24 @@ def _judge(trip: RoundTrip, doctor: Login) -> None:
             f"Совпадает до бита: SHA-256 отсчётов {trip.sent} в обе стороны",
         )
     )
-    say(Phrase("The machine's reading, in both languages:", "Машинная интерпретация на двух языках:"))
-    for text in (trip.report.text_ru, trip.report.text_en):
-        print(f"\n{text}")
-    print()
+
+
+def _print(subject: Subject, folder: Path) -> None:
+    """Show what the server makes of the ECG, and write its page as PDF and PNG."""
+    from cardioserver.cli.report import content_of
+    from cardioserver.reports import ImageFormat, Options, render_image, render_pdf
+
+    if subject.document is not None:
+        say(Phrase("The machine's reading, in both languages:", "Машинная интерпретация на двух языках:"))
+        for text in (subject.document.text.ru, subject.document.text.en):
+            print(f"\n{text}")
+        print()
+    content, options = content_of(subject), Options(datetime.now(UTC).astimezone(), language())
+    folder.mkdir(parents=True, exist_ok=True)
+    pdf, png = folder / "ecg.pdf", folder / "ecg.png"
+    pdf.write_bytes(render_pdf(content, options))
+    png.write_bytes(render_image(content, options, ImageFormat.PNG))
+    say(Phrase(f"The page: {pdf} and {png}", f"Страница: {pdf} и {png}"))
 
 
 def _explain_kept(background: Background, running: Running, recorder: Login, doctor: Login) -> None:

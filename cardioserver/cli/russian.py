@@ -16,8 +16,9 @@ HELP: dict[str, str] = {
     "Leave the server running on port 48004 and print the login.": (
         "Оставить сервер работать на порту 48004 и показать логин."
     ),
-    "Start a server, store a real ECG in it, read it back and compare, and have it interpreted.": (
-        "Запустить сервер, сохранить в нём настоящую ЭКГ, прочитать обратно, сравнить и интерпретировать."
+    "Start a server, store a real ECG in it, read it back and compare, have it interpreted and printed.": (
+        "Запустить сервер, сохранить в нём настоящую ЭКГ, прочитать обратно, сравнить, интерпретировать и "
+        "напечатать."
     ),
     "On this machine, with SQLite and the bank in the data directory.": (
         "На этой машине, с SQLite и кардиобанком в каталоге данных."

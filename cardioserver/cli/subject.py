@@ -73,7 +73,7 @@ def read_subject(named: str, server: Server, *, with_report: bool = True) -> Sub
             ),
             ExitCode.USAGE,
         )
-    return server.run(lambda client: _of_exam(client, exam, with_report))
+    return server.run(lambda client: subject_of(client, exam, with_report=with_report))
 
 
 def exam_of(typed: str) -> int | UUID | None:
@@ -116,7 +116,16 @@ def _of_file(path: Path) -> Subject:
     return Subject(exam, foreign.recording, hcf=foreign.institution, time_known=known)
 
 
-async def _of_exam(client: Client, exam: int | UUID, with_report: bool) -> Subject:
+async def subject_of(client: Client, exam: int | UUID, *, with_report: bool = True) -> Subject:
+    """An exam of the server, *with_report* and conclusions or just as it was recorded.
+
+    Raises
+    ------
+    Failure
+        Its automatic report cannot be read by this version.
+    cardioserver.client.errors.ClientError
+        What the client raises.
+    """
     details = await client.get_exam(exam)
     recording = await client.get_signal(details.exam_id)
     if not with_report:

@@ -7,6 +7,7 @@ from datetime import date
 
 from cardioserver.ecg.exam import Exam
 from cardioserver.interpretation.document import Document
+from cardioserver.interpretation.narrative import UNCONFIRMED
 from cardioserver.language import Language, Phrase
 from cardioserver.reports import words
 from cardioserver.reports.content import Content
@@ -115,6 +116,13 @@ def measured(document: Document, language: Language) -> list[Field]:
         Field("QTcF", time(values.qtc_fridericia)),
         Field(words.AXIS.say(language), f"{qrs} (P {p}, T {t})"),
     ]
+
+
+def reading(document: Document, language: Language) -> str:
+    """The machine's text with what changed since the previous ECG; that nobody has signed stands apart."""
+    text = document.text.say(language).removesuffix(UNCONFIRMED.say(language)).rstrip()
+    changes = document.comparison.text.say(language) if document.comparison else ""
+    return "\n".join(filter(None, (text, changes)))
 
 
 def warnings(document: Document, language: Language) -> str:

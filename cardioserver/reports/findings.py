@@ -8,7 +8,7 @@ from datetime import datetime
 from cardioserver.language import Language
 from cardioserver.reports import words
 from cardioserver.reports.content import Conclusion, Content, Stamp
-from cardioserver.reports.fields import warnings
+from cardioserver.reports.fields import reading, warnings
 from cardioserver.reports.fonts import POINT_MM, line_height, width
 from cardioserver.reports.paper import Box
 from cardioserver.reports.sheet import Sheet
@@ -44,30 +44,29 @@ def fit_findings(content: Content, language: Language, box: Box) -> Findings:
     warning = (
         fitted(warned, (box.width, line_height(TITLE_PT) * 2), (TITLE_PT, 7.0), bold=True) if warned else None
     )
-    reading = document.text.say(language) if document else words.NO_ANALYSIS.say(language)
+    said = reading(document, language) if document else words.NO_ANALYSIS.say(language)
     room = box.height - TITLE_MM - (warning.height + GAP_MM if warning else 0)
     if conclusion is None:
-        main = fitted(reading, (box.width, room - SIGNATURE_MM), TEXT_PT)
+        main = fitted(said, (box.width, room - SIGNATURE_MM), TEXT_PT)
         return Findings(box, warning, main, None, main.whole)
-    if document is None:
-        reading = ""
-    main, second = _fit_both(conclusion, reading, box.width, room - SIGNATURE_MM)
-    told = not reading or (second is not None and second.whole)
+    said = said if document else ""
+    main, second = _fit_both(conclusion, said, box.width, room - SIGNATURE_MM)
+    told = not said or (second is not None and second.whole)
     return Findings(box, warning, main, second, main.whole and told and len(content.conclusions) == 1)
 
 
 def _fit_both(
-    conclusion: Conclusion, reading: str, width: float, room: float
+    conclusion: Conclusion, said: str, width: float, room: float
 ) -> tuple[TextBlock, TextBlock | None]:
     """The doctor's text, and what is left of the room for the machine's."""
     beside = STAMP_MM[0] + GAP_MM if conclusion.stamp != Stamp() else 0.0
     for size in (*TEXT_PT, None):  # the last time: as large as the doctor's text can be by itself
         main = fitted(conclusion.text, (width - beside, room), TEXT_PT if size is None else (size,))
         left = room - max(main.height, STAMP_MM[1] - TITLE_MM if beside else 0.0) - TITLE_MM - GAP_MM
-        second = fitted(reading, (width, left), SECOND_PT) if left >= line_height(SECOND_PT[-1]) else None
-        if main.whole and (not reading or (second is not None and second.whole)):
+        second = fitted(said, (width, left), SECOND_PT) if left >= line_height(SECOND_PT[-1]) else None
+        if main.whole and (not said or (second is not None and second.whole)):
             break
-    return main, second if reading else None
+    return main, second if said else None
 
 
 def draw_findings(sheet: Sheet, findings: Findings, content: Content, language: Language, more: str) -> None:

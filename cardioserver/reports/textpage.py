@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cardioserver.language import Language
 from cardioserver.reports import words
 from cardioserver.reports.content import Conclusion, Content, Stamp
-from cardioserver.reports.fields import Field, full_name, identity
+from cardioserver.reports.fields import Field, full_name, identity, reading
 from cardioserver.reports.findings import STAMP_MM, draw_stamp, signature
 from cardioserver.reports.fonts import line_height
 from cardioserver.reports.footer import HEIGHT_MM as FOOTER_MM
@@ -85,7 +85,7 @@ def _texts(content: Content, language: Language, room: float) -> list[Line]:
         title = words.AUTO_REPORT.say(language)
         if newest is None:
             title += f" — {words.UNCONFIRMED.say(language)}"
-        lines += [Line(title, title=True), *_wrapped(content.document.text.say(language), room), Line()]
+        lines += [Line(title, title=True), *_wrapped(reading(content.document, language), room), Line()]
     return lines
 
 

@@ -109,14 +109,14 @@ def test_leads_that_follow_from_a_lead_that_is_off_have_the_gap_too() -> None:
 
 def test_pacemaker_spikes_are_marked_where_they_are() -> None:
     spikes = (1000, 2500, 4000)
-    marked = seen(analysed(samples.recording(leads=(Lead.II,), pacemaker_spikes=spikes)))
-    plain = seen(analysed(samples.recording(leads=(Lead.II,))))
-    added = (marked.grey < 128) & ~(plain.grey < 128)
-    region = added[: marked.pixels(BOX.y + 50), marked.pixels(LEFT) :]
-    places = [marked.mm((start + stop) / 2) for start, stop in runs(region.any(axis=0))]
+    plain = analysed(samples.recording(leads=(Lead.II,)))
+    marked = replace(plain, recording=samples.recording(leads=(Lead.II,), pacemaker_spikes=spikes))
+    without, page = seen(plain), seen(marked)
+    added = (page.grey < 128) & ~(without.grey < 128)
+    region = added[: page.pixels(BOX.y + 50), page.pixels(LEFT) :]
+    places = [page.mm((start + stop) / 2) for start, stop in runs(region.any(axis=0))]
     assert places == pytest.approx([spike / 500 * 25 for spike in spikes], abs=0.15)
-    content = analysed(samples.recording(leads=(Lead.II,), pacemaker_spikes=spikes))
-    assert "импульс ЭКС" in text_of(render_pdf(content, ECG))
+    assert "импульс ЭКС" in text_of(render_pdf(marked, ECG))
 
 
 def test_five_minutes() -> None:

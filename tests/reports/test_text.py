@@ -15,6 +15,7 @@ from cardioserver.ecg.errors import InvalidField
 from cardioserver.ecg.exam import ExamType
 from cardioserver.ecg.patient import Patient
 from cardioserver.ecg.recording import HardwareFilters
+from cardioserver.interpretation.comparison import compare
 from cardioserver.reports import Conclusion, Content, Filter, Options, Part, Stamp, render_pdf
 from tests.reports import samples
 from tests.reports.paperwork import poppler, runs, scan, text_of
@@ -65,6 +66,13 @@ def test_a_signed_page_names_its_doctor_and_is_not_unconfirmed() -> None:
     assert "Петрова Анна Викторовна, 21.11.2026 14:05" in text
     assert "Синусовый водитель ритма." in text
     assert "НЕ ПОДТВЕРЖДЕНО" not in text
+
+
+def test_changes_since_the_previous_ecg_are_told() -> None:
+    previous, current = samples.document(samples.recording()), samples.document(samples.recording())
+    faster = replace(previous, measurements=replace(previous.measurements, rate=130.0))
+    content = samples.content(document=replace(current, comparison=compare(faster, current)))
+    assert compare(faster, current).text.ru in said(content, replace(samples.OPTIONS, parts=ECG))
 
 
 def test_without_an_analysis_the_page_says_so_and_holds_no_dashes() -> None:

@@ -62,6 +62,9 @@ def test_demo_stores_a_real_ecg_and_leaves_nothing(temporary: Path) -> None:
     assert "уд/мин" in done.stdout
     assert "bpm" in done.stdout
     assert "not confirmed by a doctor" in done.stdout
+    for name, begins in (("ecg.pdf", b"%PDF-1.7"), ("ecg.png", b"\x89PNG")):
+        assert name in done.stdout
+        assert (ROOT / "demo" / name).read_bytes().startswith(begins)
     assert len(done.stdout.splitlines()) < 30
     assert list(temporary.iterdir()) == []
 
@@ -72,6 +75,7 @@ def test_demo_in_a_folder_can_be_repeated_in_russian(temporary: Path, tmp_path: 
         done = demo(temporary, "--dir", str(place), lang=lang)
         assert done.returncode == 0, done.stderr
         assert compared in done.stdout
+        assert (place / "ecg.pdf").stat().st_size > 0
         assert len(list((place / "storage" / "cardiobank").glob("*/*/*/*.ecg"))) == count
     assert Background(place / "storage", place / "logs").status() is None
 
