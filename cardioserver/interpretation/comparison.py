@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.complexes import st_level, t_height
 from cardioserver.interpretation.narrative import DOUBT, begun_small, clause
-from cardioserver.interpretation.statement import Section, Severity, Statement, Term
+from cardioserver.interpretation.rules.quality import REVERSED
+from cardioserver.interpretation.statement import Section, Severity, Statement, Term, said
 from cardioserver.interpretation.territory import contiguous, named
 from cardioserver.language import Language, Phrase
-from cardioserver.signal.measurements import LeadMeasurements, Measurements
+from cardioserver.signal.measurements import Measurements
 from cardioserver.signal.quality import Grade
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def compare(previous: Document, current: Document) -> Comparison:
     """What changed from *previous* to *current*, two ECGs of one person."""
     changes = [
         *_numbers(previous.measurements, current.measurements),
-        *_waves(previous.leads, current.leads),
+        *_waves(previous, current),
         *_statements(previous.statements, current.statements),
     ]
     statements = [
@@ -108,11 +109,15 @@ def compare(previous: Document, current: Document) -> Comparison:
         for term in TERMS
         if (parts := [what for kind, what in changes if kind is term])
     ]
-    if Grade.POOR in (previous.quality.grade, current.quality.grade):
+    if _is_doubtful(previous) or _is_doubtful(current):
         statements.insert(0, LIMITED.state())
     elif not statements:
         statements.append(NONE.state())
     return Comparison(tuple(statements), Phrase(_text(statements, "en"), _text(statements, "ru")))
+
+
+def _is_doubtful(document: Document) -> bool:
+    return document.quality.grade is Grade.POOR or said(document.statements, REVERSED)
 
 
 def _text(statements: Sequence[Statement], language: Language) -> str:
@@ -148,12 +153,15 @@ def _arrow(name: str, before: float, now: float) -> Phrase:
     return Phrase(both.en.format(before, now), both.ru.format(before, now))
 
 
-def _waves(before: Sequence[LeadMeasurements], now: Sequence[LeadMeasurements]) -> Iterator[Change]:
-    """ST that moved by 0.1 mV and T that changed its direction in contiguous leads."""
-    old = {lead.lead: lead for lead in before}
-    pairs = [
-        (each.lead, old[each.lead], each) for each in now if each.lead in old and each.lead is not Lead.aVR
-    ]
+def _waves(before: Document, now: Document) -> Iterator[Change]:
+    """ST that moved by 0.1 mV and T that changed its direction in contiguous leads.
+
+    Not if either ECG has a wide QRS: ST and T follow from it.
+    """
+    if max(before.measurements.qrs or 0.0, now.measurements.qrs or 0.0) >= WIDE_QRS_MS:
+        return
+    old = {lead.lead: lead for lead in before.leads if lead.lead is not Lead.aVR}
+    pairs = [(each.lead, old[each.lead], each) for each in now.leads if each.lead in old]
     raised = contiguous(name for name, one, other in pairs if st_level(other) - st_level(one) >= ST_UV)
     lowered = contiguous(name for name, one, other in pairs if st_level(one) - st_level(other) >= ST_UV)
     for leads, en, ru in (

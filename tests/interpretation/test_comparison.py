@@ -13,6 +13,7 @@ from cardioserver.interpretation.document import Document, decode, document_of, 
 from cardioserver.interpretation.narrative import narrate
 from cardioserver.interpretation.reading import read
 from cardioserver.signal.quality import Grade
+from cardioserver.signal.reversal import Reversal
 from tests.interpretation.cases import case, waves
 
 
@@ -93,8 +94,14 @@ def test_inverted_t_waves() -> None:
     assert "T inverted in V4, V5" in compare(document(), document(after)).text.en
 
 
+def test_st_and_t_are_not_compared_where_the_qrs_is_wide() -> None:
+    assert "ISCHEMIA" in codes(document(), document(RAISED))
+    assert "ST higher" not in compare(document(), document(RAISED, qrs=130)).text.en
+
+
 def test_poor_recordings_limit_the_comparison() -> None:
     assert codes(document(), document(grade=Grade.POOR)) >= {"LIMITED"}
+    assert codes(document(reversals=(Reversal.RIGHT_ARM_LEFT_ARM,)), document()) >= {"LIMITED"}
 
 
 def test_a_comparison_is_kept_in_the_document() -> None:

@@ -78,7 +78,7 @@ def axis(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield term.state(fact, axis=value, source=usual.source)
     deep = [(lead, s_depth(case.lead(lead))) for lead in (Lead.I, Lead.II, Lead.III)]
     if all(depth >= DEEP_S_UV for _, depth in deep):
-        facts = [Fact(f"{lead.label}.s1", -depth, "µV", f"≤ -{DEEP_S_UV:g}") for lead, depth in deep]
+        facts = [Fact(f"{lead.label}.s", -depth, "µV", f"≤ -{DEEP_S_UV:g}") for lead, depth in deep]
         yield S1S2S3.state(*facts)
 
 

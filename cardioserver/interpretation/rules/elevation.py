@@ -139,6 +139,6 @@ def _early(case: Case) -> Statement | None:
 
 
 def _st(case: Case, name: Lead) -> float:
-    """The lower of J and J+60."""
+    """J or J+60, whichever is smaller in size."""
     lead = case.lead(name)
     return 0.0 if lead is None else min((lead.j or 0.0), (lead.st60 or 0.0), key=abs)

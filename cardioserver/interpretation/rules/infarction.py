@@ -195,8 +195,8 @@ def _anterior(case: Case, *, right: bool) -> Territory | None:
         return None
     if (r_height(v2) <= R_V2_UV or r_height(v2) < r_height(v1)) and r_height(v3) <= R_V3_UV:
         facts = (
-            Fact("V2.r1", r_height(v2), "µV", f"≤ {R_V2_UV:g} or < V1"),
-            Fact("V3.r1", r_height(v3), "µV", f"≤ {R_V3_UV:g}"),
+            Fact("V2.r", r_height(v2), "µV", f"≤ {R_V2_UV:g} or < V1"),
+            Fact("V3.r", r_height(v3), "µV", f"≤ {R_V3_UV:g}"),
         )
         return Territory((Lead.V2, Lead.V3), facts, Certainty.POSSIBLE, SELVESTER)
     return None

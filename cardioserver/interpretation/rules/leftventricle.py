@@ -100,7 +100,7 @@ def _certainty(case: Case, names: set[str], strain: bool) -> Certainty | None:
     """``None`` if the voltage may as well be normal."""
     if strain and names & {"sokolow_lyon", "cornell", "romhilt_estes"}:
         return Certainty.DEFINITE
-    if strain and names & {"aVL.r1", "cornell_product"}:
+    if strain and names & {"aVL.r", "cornell_product"}:
         return Certainty.POSSIBLE
     if _is_young(case):
         slow = (case.measurements.qrs or 0.0) >= SLOW_QRS_MS
@@ -132,7 +132,7 @@ def _voltage(case: Case, *, fascicular: bool) -> Iterator[Criterion]:
         return
     avl = r_height(case.lead(Lead.aVL))
     if avl >= AVL_UV:
-        yield Criterion(Phrase("R in aVL", "R в aVL"), Fact("aVL.r1", avl, "µV", f"≥ {AVL_UV:g}"), AHA)
+        yield Criterion(Phrase("R in aVL", "R в aVL"), Fact("aVL.r", avl, "µV", f"≥ {AVL_UV:g}"), AHA)
     cornell = avl + s_depth(case.lead(Lead.V3))
     limit = CORNELL_UV.get(sex, max(CORNELL_UV.values()))
     if cornell > limit:

@@ -76,6 +76,9 @@ TERMS = (
     WIDESPREAD, NONSPECIFIC_ST, NONSPECIFIC_T, LOW_T, RAISED_ST,
 )  # fmt: skip
 
+EXPLAINED = (CLBBB, WPW, LVH_STRAIN, *STEMI.values(), POSTERIOR, FLUTTER)
+"""Statements beside which ST and T say nothing of their own."""
+
 
 def repolarisation(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """ST depressed or T inverted in contiguous leads as in ischaemia; what is less is nonspecific.
@@ -83,13 +86,7 @@ def repolarisation(case: Case, found: Sequence[Statement]) -> Iterator[Statement
     Nothing where the changes follow from the QRS: beside a left bundle-branch block, preexcitation or strain,
     in V1 to V4 beside a right bundle-branch block or right ventricular hypertrophy, nor in atrial flutter.
     """
-    if (
-        not case.is_readable
-        or not case.is_adult
-        or said(found, CLBBB, WPW, LVH_STRAIN, *STEMI.values(), POSTERIOR)
-    ):
-        return
-    if said(found, FLUTTER):
+    if not case.is_readable or not case.is_adult or said(found, *EXPLAINED):
         return
     spared = set(CHEST[:4] if said(found, CRBBB, RVH) else CHEST[:1])
     leads = {name: lead for name in LEADS if name not in spared and (lead := case.lead(name)) is not None}

@@ -39,7 +39,7 @@ def right_ventricle(case: Case, found: Sequence[Statement]) -> Iterator[Statemen
         return
     front, side = _front(case, block=said(found, CRBBB)), _side(case)
     rightward = axis > RIGHT_AXIS or axis < -90.0
-    tall = any(fact.name == "V1.r1" for fact in front)
+    tall = any(fact.name == "V1.r" for fact in front)
     if not front or not (rightward or (tall and side)):
         return
     turn = Fact("qrs_axis", axis, "°", f"> {RIGHT_AXIS:g}")
@@ -60,7 +60,7 @@ def _front(case: Case, *, block: bool) -> list[Fact]:
     r, facts = r_height(v1), []
     tall = TALL_BLOCK_V1_UV if block else TALL_V1_UV
     if r >= tall:
-        facts.append(Fact("V1.r1", r, "µV", f"≥ {tall:g}"))
+        facts.append(Fact("V1.r", r, "µV", f"≥ {tall:g}"))
     if block:
         return facts
     if r >= LEAST_V1_UV and net_qrs(v1) > 0:
@@ -82,8 +82,8 @@ def _side(case: Case) -> list[Fact]:
     for name, limit in ((Lead.V5, DEEP_V5_UV), (Lead.V6, DEEP_V6_UV)):
         depth = s_depth(case.lead(name))
         if depth >= limit:
-            facts.append(Fact(f"{name.label}.s1", -depth, "µV", f"≤ -{limit:g}"))
+            facts.append(Fact(f"{name.label}.s", -depth, "µV", f"≤ -{limit:g}"))
     height = r_height(case.lead(Lead.aVR))
     if height >= AVR_UV:
-        facts.append(Fact("aVR.r1", height, "µV", f"≥ {AVR_UV:g}"))
+        facts.append(Fact("aVR.r", height, "µV", f"≥ {AVR_UV:g}"))
     return facts
