@@ -15,6 +15,7 @@ from cardioserver.signal.measurements import LeadMeasurements
 SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
 
 WIDE_S_MS = 40.0
+LEAST_R2_UV = 50.0
 RIGHT_PEAK_MS = 50.0  # R peak time in V1
 LEFT_PEAK_MS = 60.0  # R peak time in I, V5 and V6
 NO_Q_UV = 50.0  # half a millimetre on paper
@@ -89,8 +90,8 @@ def bundle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield IRBBB.state(*facts, qrs=qrs)
     elif qrs >= incomplete and left:
         yield ILBBB.state(*facts, qrs=qrs, certainty=Certainty.POSSIBLE)
-    elif right:
-        yield RSR.state(*facts)
+    elif (v1.r2 or 0.0) >= LEAST_R2_UV:
+        yield RSR.state(Fact("V1.r2", v1.r2 or 0.0, "µV", f"≥ {LEAST_R2_UV:g}"), *facts[1:])
     elif qrs > incomplete and _is_long(case, qrs):
         yield LONG_QRS.state(duration, qrs=qrs)
 
