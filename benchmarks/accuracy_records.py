@@ -10,6 +10,7 @@ import numpy as np
 import wfdb
 from scipy.signal import butter, resample_poly, sosfiltfilt, welch
 
+BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")  # ANSI/AAMI EC57
 NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems", "pacemaker")
 
 
@@ -74,3 +75,10 @@ def at_ratio(clean: np.ndarray, noise: np.ndarray, decibel: float) -> np.ndarray
     """*clean* with *noise* at that signal-to-noise ratio by power, lead by lead."""
     factor = np.sqrt(clean.var(axis=1) / noise.var(axis=1) / 10 ** (decibel / 10))
     return clean + noise * factor[:, None]
+
+
+def qtdb(data: Path) -> Iterator[tuple[str, np.ndarray, wfdb.Annotation]]:
+    """QTDB records that have reference annotations of every beat."""
+    for notes in sorted((data / "qtdb").glob("*.atr")):
+        base = str(notes.with_suffix(""))
+        yield notes.stem, wfdb.rdrecord(base).p_signal.T * 1000.0, wfdb.rdann(base, "atr")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from cardioserver.ecg.recording import Recording
 from cardioserver.signal.atrial import Atrial, find_atrial, without_p
-from cardioserver.signal.beats import Beats, find_beats
+from cardioserver.signal.beats import Beats, beats_of
 from cardioserver.signal.fiducials import Fiducials, find_fiducials
-from cardioserver.signal.filters import missing_of
 from cardioserver.signal.measurements import LeadMeasurements, Measurements, measure, measure_leads
 from cardioserver.signal.quality import Quality, assess
 from cardioserver.signal.trace import Trace
@@ -30,12 +29,7 @@ def analyse(recording: Recording) -> Analysis:
     """Analyse a recording of any length, rate and number of leads."""
     leads, rate = recording.format.leads, recording.format.rate
     trace = Trace.of(recording)
-    beats = find_beats(
-        recording.microvolts(),
-        rate,
-        missing=missing_of(recording.format),
-        spikes=recording.format.pacemaker_spikes,
-    )
+    beats = beats_of(trace, rate, recording.format.pacemaker_spikes)
     fiducials = find_fiducials(trace, rate, beats)
     atrial = find_atrial(trace, rate, leads, beats, fiducials)
     fiducials = without_p(fiducials, beats, atrial)

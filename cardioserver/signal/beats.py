@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from cardioserver.signal import pacing
+from cardioserver.signal.classes import supraventricular, ventricular, weigh
+from cardioserver.signal.grid import RATE_HZ, to_grid
 from cardioserver.signal.qrs import find_qrs
-from cardioserver.signal.trace import bridged
+from cardioserver.signal.shapes import AFTER, BEFORE, MARGIN, Kinds, place_in, sort_shapes
+from cardioserver.signal.trace import Trace
 
 Signal = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 SECTION_S = 600.0  # longer records are searched in sections of about this length, for bounded memory
 OVERLAP_S = 30.0
 SAME_S = 0.15
-
-QRS_S = (0.09, 0.13)  # window of a QRS about its steepest place
-SHAPE_SLACK_S = 0.03
-SHAPE_HZ = 125.0
-USUAL_SHAPE = (
-    0.85  # correlation with the dominant beat; P. Hamilton's beat classifier matches shapes likewise
-)
-OTHER_SHAPE = 0.72
-PREMATURE = 0.87  # of the usual RR interval
-PREMATURE_OTHER = 0.92
-WIDER = 1.25  # times the dominant QRS
-WIDER_EARLY = 1.15  # the same for a beat that also comes early
-USUAL_BEATS = 8
-IRREGULAR = 0.1  # median relative deviation of RR above which prematurity says nothing (atrial fibrillation)
+BORDER_S = 0.1  # a beat so near to a border is taken from both sections, and once in the end
+USUAL_SHAPE = 0.85  # correlation with the normal beat
+OFTEN = 3
+MOST_UV = 3e4  # beats are kept in half precision
 
 
 class BeatClass(StrEnum):
@@ -45,6 +39,10 @@ class BeatClass(StrEnum):
     PACED = "paced"
 
 
+CLASSES = tuple(BeatClass)
+NORMAL, SUPRAVENTRICULAR, VENTRICULAR, PACED = range(len(CLASSES))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Beats:
     """The beats of a record.
@@ -52,13 +50,13 @@ class Beats:
     Attributes
     ----------
     samples
-        Where each QRS is steepest, ascending.
+        Where each QRS begins to be steepest, ascending; the same place in all beats of like shape.
     classes
         One for each beat.
     spikes
         Samples of pacemaker spikes, from the recorder or from the signal.
     likeness
-        Correlation of each QRS with the dominant one, -1 to 1.
+        Correlation of each QRS with the normal one, -1 to 1.
     """
 
     samples: Index
@@ -93,94 +91,120 @@ def find_beats(
     spikes
         Pacemaker spikes the recorder has marked; without any they are looked for in the signal.
     """
-    unknown = ~np.isfinite(samples)
-    if missing is not None:
-        unknown |= missing
-    gaps = unknown if unknown.any() else None
-    if gaps is not None:
-        samples = bridged(samples, gaps)
-    count = samples.shape[1]
-    found: list[Index] = []
-    sharp: list[Index] = []
+    trace = Trace(samples if missing is None else np.where(missing, np.nan, samples))
+    return beats_of(trace, rate, spikes)
+
+
+def beats_of(trace: Trace, rate: float, spikes: Sequence[int] = ()) -> Beats:
+    """The same for a record of which never more than ten minutes are held in µV."""
+    marks = np.asarray(spikes, dtype=np.intp)
+    count, overlap = trace.length, round(OVERLAP_S * rate)
     parts = max(1, int(count / (SECTION_S * rate)))
-    overlap = round(OVERLAP_S * rate)
+    sections = []
     for part in range(parts):
         begin, end = count * part // parts, count * (part + 1) // parts
         start, stop = max(begin - overlap, 0), min(end + overlap, count)
-        piece = samples[:, start:stop]
-        marks = np.array([s - start for s in spikes if start <= s < stop], dtype=np.intp)
-        if not spikes:
-            marks = pacing.find_spikes(piece, rate)
-        piece = pacing.without_spikes(piece, rate, marks)
-        beats = find_qrs(piece, rate, gaps[:, start:stop] if gaps is not None else None)
-        if not spikes:
-            marks = pacing.pacing_spikes(marks, beats, rate)
-        found.append(beats[(beats + start >= begin) & (beats + start < end)] + start)
-        sharp.append(marks[(marks + start >= begin) & (marks + start < end)] + start)
-    at = np.concatenate(found)
-    at = at[np.diff(at, prepend=-(10**9)) > SAME_S * rate]
-    marked = np.concatenate(sharp)
-    likeness, width = _shapes(samples, rate, at)
-    classes = _classify(at / rate, likeness, width, pacing.paced(at, marked, rate))
-    return Beats(at, classes, marked, likeness)
+        mine = marks[(marks >= start) & (marks < stop)] - start
+        found = _search(trace, (start, stop), rate, mine if len(marks) else None)
+        inside = (found.times >= begin / rate - BORDER_S) & (found.times < end / rate + BORDER_S)
+        sharp = (found.spikes >= begin) & (found.spikes < end)
+        sections.append(replace(found.part(inside), spikes=found.spikes[sharp]))
+    whole = _Found(
+        np.concatenate([each.times for each in sections]),
+        np.concatenate([each.stretches for each in sections]),
+        np.concatenate([each.seen for each in sections]),
+        np.concatenate([each.spikes for each in sections]),
+    )
+    whole = whole.part(np.diff(whole.times, prepend=-np.inf) > SAME_S)
+    return _judged(whole, count, rate, trusted=len(marks) > 0)
 
 
-def _shapes(samples: Signal, rate: float, beats: Index) -> tuple[Signal, Signal]:
-    """Likeness to the dominant QRS, and the width of each QRS relative to the usual one."""
-    if not len(beats):
-        return np.zeros(0), np.zeros(0)
-    step = max(1, round(rate / SHAPE_HZ))
-    slack = round(SHAPE_SLACK_S * rate / step)
-    offsets = np.arange(round(-QRS_S[0] * rate / step) - slack, round(QRS_S[1] * rate / step) + slack + 1)
-    where = np.clip(beats[:, None] + offsets * step, 0, samples.shape[1] - 1)
-    wide = np.gradient(samples[:, where], axis=2)  # the slope knows no baseline
-    width = len(offsets) - 2 * slack
-    shifted = np.lib.stride_tricks.sliding_window_view(wide, width, axis=2)
-    shifted = shifted - shifted.mean(axis=3, keepdims=True)
-    norm = np.sqrt((shifted**2).sum(axis=(0, 3))) + 1e-6
-    chosen = np.ones(len(beats), dtype=np.bool_)
-    like = np.ones(len(beats))
-    for _ in range(3):
-        model = np.median(shifted[:, chosen, slack], axis=1)
-        score = np.tensordot(shifted, model, axes=([0, 3], [0, 1])) / norm
-        like = score.max(axis=1) / (np.linalg.norm(model) + 1e-6)
-        chosen = like >= min(USUAL_SHAPE, float(np.median(like)))
-    speed = np.sqrt((wide**2).sum(axis=0))
-    spread = (speed > 0.25 * speed.max(axis=1, keepdims=True) + 1e-9).sum(axis=1).astype(np.float64)
-    return like, spread / max(float(np.median(spread[chosen])), 1.0)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """The QRS complexes of a section.
+
+    ``times`` are seconds of the record; ``stretches`` of the grid about them, shape
+    ``(beats, leads, 2 * MARGIN + 1)``; ``seen`` says in which leads each is clear.
+    """
+
+    times: Signal
+    stretches: npt.NDArray[np.float16]
+    seen: Mask
+    spikes: Index
+
+    def part(self, chosen: Mask) -> _Found:
+        """Some of the beats."""
+        return _Found(self.times[chosen], self.stretches[chosen], self.seen[chosen], self.spikes)
 
 
-def _classify(times: Signal, likeness: Signal, width: Signal, paced: Mask) -> tuple[BeatClass, ...]:
-    """A class for each beat by pacing, shape and prematurity."""
-    count = len(times)
-    if not count:
-        return ()
-    if count < 3:
-        return tuple(BeatClass.PACED if each else BeatClass.NORMAL for each in paced)
-    before = np.diff(times, prepend=np.nan)
-    before[0] = before[1]
-    usual = _usual_interval(before)
-    early = before < PREMATURE * usual
-    steady = float(np.median(np.abs(before / usual - 1))) < IRREGULAR
-    rather_early = before < PREMATURE_OTHER * usual
-    ventricular = (likeness < OTHER_SHAPE) & ((width >= WIDER) | rather_early)
-    ventricular |= (likeness < USUAL_SHAPE) & (width >= WIDER_EARLY) & rather_early
-    classes = []
-    for beat in range(count):
-        if paced[beat]:
-            classes.append(BeatClass.PACED)
-        elif ventricular[beat]:
-            classes.append(BeatClass.VENTRICULAR)
-        elif steady and early[beat] and beat:
-            classes.append(BeatClass.SUPRAVENTRICULAR)
-        else:
-            classes.append(BeatClass.NORMAL)
-    return tuple(classes)
+def _search(trace: Trace, span: tuple[int, int], rate: float, marks: Index | None) -> _Found:
+    """QRS complexes and spikes of a section; *marks* of the recorder, or ``None`` to look for spikes."""
+    samples, missing = trace.piece(*span), trace.missing(*span)
+    spikes = pacing.find_spikes(samples, rate) if marks is None else marks
+    grid = to_grid(pacing.without_spikes(samples, rate, spikes), rate)
+    length = grid.shape[1]
+    if missing is not None:
+        missing = missing[:, (np.arange(length) * (rate / RATE_HZ)).astype(np.intp)]
+    found = find_qrs(grid, missing)
+    near = np.clip(found.places[:, None] + np.arange(-MARGIN, MARGIN + 1), 0, max(length - 1, 0))
+    stretches = np.clip(grid[:, near].swapaxes(0, 1), -MOST_UV, MOST_UV).astype(np.float16)
+    return _Found(found.places / RATE_HZ + span[0] / rate, stretches, found.seen, spikes + span[0])
 
 
-def _usual_interval(before: Signal) -> Signal:
-    """Median of the RR intervals about each beat, s."""
-    side = min(USUAL_BEATS, (len(before) - 1) // 2)
-    padded = np.pad(before, side, mode="reflect") if side else before
-    usual: Signal = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * side + 1), axis=1)
-    return usual
+def _judged(found: _Found, count: int, rate: float, *, trusted: bool) -> Beats:
+    """The beats with their classes, each placed where its kind has its steepest place."""
+    if not len(found.times):
+        return Beats(
+            np.zeros(0, dtype=np.intp), (), found.spikes if trusted else found.spikes[:0], np.zeros(0)
+        )
+    stretches = _evened(found.stretches, found.seen)
+    kinds = sort_shapes(stretches, found.seen)
+    evidence = weigh(found.times, stretches, found.seen, kinds)
+    whole = (found.times >= BEFORE / RATE_HZ) & (found.times <= count / rate - AFTER / RATE_HZ)
+    places = np.round((found.times + _offsets(kinds) / RATE_HZ) * rate).astype(np.intp)
+    samples: Index = np.clip(places, 0, count - 1)
+    order = np.argsort(samples, kind="stable")
+    samples = samples[order]
+    spikes = found.spikes if trusted else pacing.pacing_spikes(found.spikes, samples, rate)
+    paced = pacing.paced(samples, spikes, rate)
+    if not trusted:
+        paced = _mostly(paced, kinds.of[order])
+    early, broad = (judge(evidence)[order] & whole[order] for judge in (supraventricular, ventricular))
+    classes = np.select([paced, broad, early], [PACED, VENTRICULAR, SUPRAVENTRICULAR], NORMAL)
+    return Beats(
+        samples,
+        tuple(CLASSES[each] for each in classes),
+        spikes,
+        evidence.likeness[order].astype(np.float64),
+    )
+
+
+def _mostly(paced: Mask, of: Index) -> Mask:
+    """*paced* for all beats of a kind of which most are: what looks the same has the same origin."""
+    count = np.bincount(of + 1, minlength=1)
+    share = np.bincount(of + 1, paced, minlength=1) / np.maximum(count, 1)
+    share[0] = 0.0  # of no kind
+    return np.asarray(paced | (share[of + 1] > 0.5))
+
+
+def _evened(stretches: npt.NDArray[np.float16], seen: Mask) -> npt.NDArray[np.float16]:
+    """High leads made lower, so that they do not outvote the others."""
+    heights = np.abs(stretches[:, :, MARGIN - 5 : MARGIN + 6]).max(axis=2).astype(np.float64)
+    usual = np.array(
+        [
+            np.median(height[clear]) if clear.any() else 0.0
+            for height, clear in zip(heights.T, seen.T, strict=True)
+        ]
+    )
+    return stretches * (1 / np.sqrt(usual + 1.0)).astype(np.float16)[:, None]
+
+
+def _offsets(kinds: Kinds) -> Signal:
+    """Samples of the grid from each beat's peak to where its kind is steepest first.
+
+    A beat of a kind that was seen once or twice keeps its peak: noise may be steeper than a QRS.
+    """
+    places = np.array([place_in(template) for template in kinds.templates] or [0])
+    often = np.bincount(kinds.of + 1, minlength=len(places) + 1) >= OFTEN
+    often[0] = False
+    return np.where(often[kinds.of + 1], kinds.shift + places[kinds.of], 0.0)

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
-from scipy.signal import find_peaks
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 LOWEST_RATE_HZ = 400.0  # below, a spike of 0.5 ms is smoothed beyond recognition
-SPIKE_S = 0.004
-LEAST_UV = 150.0  # IEC 60601-2-27 asks for 2 mV spikes; a recorder at 500 Hz leaves about a tenth of them
+JUMP_UV = 120.0  # IEC 60601-2-27 asks for 2 mV spikes; a recorder at 500 Hz leaves about a tenth of them
+SPIKE_S = 0.002  # a spike goes up and down within
+FLANK_S = 0.008  # a flank of a QRS lasts longer than half of this, the edge of a spike does not
+ALONE_S = 0.01  # before a spike nothing is so steep
+ALONE_RATIO = 2.0
 OVER_NOISE = 12.0
-OVER_QRS = 0.25  # of the largest difference the QRS itself leaves
-APART_S = 0.01
+LEAD_SHARE = 1 / 3  # a spike is seen in so many leads at once
+PULSE_S = 0.03  # some recorders draw a spike as a pulse so long; edges within it are of one spike
 MOST_PER_S = 6.0  # more of them are not from a pacemaker
 BLANK_S = 0.008
-TO_QRS_S = (0.035, 0.2)  # how long before the steepest place of a QRS a spike that causes it may come
-STEADY_S = 0.015
+TO_QRS_S = (0.01, 0.2)  # how long before the steepest place of a QRS a spike that causes it may come
+TO_PACED_P_S = 0.4  # the same for a spike in the atria
+STEADY_S = 0.02
 ENOUGH_SPIKES = 3
+STEADY_SHARE = 1 / 3  # of all that looks like a spike
 
 
 def find_spikes(samples: Signal, rate: float) -> Index:
-    """Samples of pacemaker spikes, ascending.
+    """Samples where pacemaker spikes begin, ascending.
 
-    A spike is what a running median over a few milliseconds takes away: higher than a QRS's own corners
-    and there in a third of the leads at once.
+    A spike has an edge that no heart makes: within a sample or two the signal jumps, out of calm, and is much
+    less steep on the whole about it, as no flank of a QRS is.
 
     Parameters
     ----------
@@ -37,20 +41,30 @@ def find_spikes(samples: Signal, rate: float) -> Index:
         Hz; at rates below 400 Hz none are found.
     """
     nothing = np.empty(0, dtype=np.intp)
-    if rate < LOWEST_RATE_HZ:
+    count = samples.shape[1]
+    if rate < LOWEST_RATE_HZ or count < 3:
         return nothing
-    leads, count = samples.shape
-    size = 2 * round(SPIKE_S * rate) + 1
-    sharp = np.abs(np.diff(samples, axis=1))
-    strongest = np.argsort(-sharp.max(axis=1), kind="stable")[: max(3, leads // 3)]
-    rest = np.abs(samples[strongest] - median_filter(samples[strongest], size=(1, size), mode="nearest"))
-    noise = np.median(rest, axis=1, keepdims=True) + 1.0
-    clear = (rest > np.maximum(LEAST_UV, OVER_NOISE * noise)).sum(axis=0) * 3 >= len(strongest)
-    height = np.where(clear, rest.max(axis=0), 0.0)
-    peaks: Index = find_peaks(height, height=LEAST_UV, distance=max(1, round(APART_S * rate)))[0]
-    if not 1 <= len(peaks) <= MOST_PER_S * count / rate:
-        return nothing
-    return peaks
+    edges = _edges(samples, rate)
+    edges = edges[np.diff(edges, prepend=-count) > PULSE_S * rate]
+    return edges if len(edges) <= MOST_PER_S * count / rate else nothing
+
+
+def _edges(samples: Signal, rate: float) -> Index:
+    """Samples after which enough leads jump."""
+    steps = np.diff(samples, axis=1)
+    noise = np.median(np.abs(steps[:, ::4]), axis=1, keepdims=True)
+    least = np.maximum(JUMP_UV, OVER_NOISE * noise)
+    enough = LEAD_SHARE * len(samples)
+    candidates = np.flatnonzero((np.abs(steps) > least).sum(axis=0) >= enough)
+    last = steps.shape[1] - 1
+    half, near, far = (max(2, round(length * rate)) for length in (FLANK_S / 2, SPIKE_S, ALONE_S))
+    about = np.clip(candidates[:, None] + np.arange(-half, half + 1), 0, last)
+    before = np.clip(candidates[:, None] - np.arange(near, far + 1), 0, last)
+    jumps = steps[:, candidates]
+    alone = np.abs(jumps - np.median(steps[:, about], axis=2)) > least
+    alone &= np.abs(jumps) > ALONE_RATIO * np.abs(steps[:, before]).max(axis=2)
+    edges: Index = candidates[alone.sum(axis=0) >= enough]
+    return edges
 
 
 def without_spikes(samples: Signal, rate: float, spikes: Index) -> Signal:
@@ -58,9 +72,11 @@ def without_spikes(samples: Signal, rate: float, spikes: Index) -> Signal:
     if not len(spikes):
         return samples
     blanked = samples.copy()
-    reach = max(1, round(BLANK_S * rate))
+    reach, pulse = max(1, round(BLANK_S * rate)), round(PULSE_S * rate)
     for spike in spikes:
-        start, stop = max(spike - reach, 0), min(spike + reach, samples.shape[1] - 1)
+        edges = _edges(samples[:, spike : spike + pulse], rate) if rate >= LOWEST_RATE_HZ else np.empty(0)
+        end = spike + int(edges[-1]) if len(edges) else spike
+        start, stop = max(spike - reach, 0), min(end + reach, samples.shape[1] - 1)
         share = np.linspace(0, 1, stop - start + 1)
         first, last = samples[:, start, None], samples[:, stop, None]
         blanked[:, start : stop + 1] = first + (last - first) * share
@@ -68,28 +84,22 @@ def without_spikes(samples: Signal, rate: float, spikes: Index) -> Signal:
 
 
 def pacing_spikes(spikes: Index, beats: Index, rate: float) -> Index:
-    """Those of *spikes* found in the signal that pace: at a steady time before a QRS.
-
-    Sharp R peaks look like spikes at 500 Hz, but lie in the QRS and not before it.
-    """
+    """Those of *spikes* found in the signal that pace: at a steady time before a QRS."""
     if not len(beats) or not len(spikes):
         return spikes[:0]
-    following = np.searchsorted(beats, spikes)
+    following = np.searchsorted(beats, spikes + TO_QRS_S[0] * rate)
     known = following < len(beats)
     ahead = np.full(len(spikes), np.inf)
     ahead[known] = (beats[following[known]] - spikes[known]) / rate
-    causing = (ahead >= TO_QRS_S[0]) & (ahead <= TO_QRS_S[1])
-    if causing.sum() < ENOUGH_SPIKES:
-        return spikes[:0]
-    steady = causing & (np.abs(ahead - np.median(ahead[causing])) <= STEADY_S)
-    if steady.sum() < max(ENOUGH_SPIKES, len(spikes) / 3):
-        return spikes[:0]
-    pacing: Index = spikes[steady]
-    return pacing
+    causing = ahead <= TO_PACED_P_S
+    alike = np.abs(ahead[:, None] - np.where(causing, ahead, np.nan)) <= STEADY_S
+    steady = causing & (alike.sum(axis=1) >= ENOUGH_SPIKES)
+    enough = max(ENOUGH_SPIKES, STEADY_SHARE * len(spikes))
+    return spikes[steady] if steady.sum() >= enough else spikes[:0]
 
 
-def paced(beats: Index, spikes: Index, rate: float) -> npt.NDArray[np.bool_]:
+def paced(beats: Index, spikes: Index, rate: float) -> Mask:
     """Which of *beats* have a pacemaker spike just before them."""
     marked = np.concatenate([[-np.inf], spikes])
-    before = (beats - marked[np.searchsorted(spikes, beats, side="right")]) / rate
-    return np.asarray(before <= TO_QRS_S[1])
+    last = marked[np.searchsorted(spikes, beats - TO_QRS_S[0] * rate, side="right")]
+    return np.asarray((beats - last) / rate <= TO_QRS_S[1])
