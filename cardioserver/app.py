@@ -19,13 +19,12 @@ from cardioserver.archive.ingest import Ingest, IngestLimits
 from cardioserver.archive.journal import Journal
 from cardioserver.archive.passwords import Passwords
 from cardioserver.archive.retention import forget_old
+from cardioserver.integration.engines import Engine, load_engine
 from cardioserver.integration.exporter import Exporter
 from cardioserver.integration.interpreter import Interpreter
 from cardioserver.integration.registry import load_exporters
 from cardioserver.integration.source import ArchiveSource
 from cardioserver.integration.worker import DeliveryWorker
-from cardioserver.interpretation.limits import Limits
-from cardioserver.interpretation.pool import Pool
 from cardioserver.language import Phrase
 from cardioserver.server.folder import DataFolder, FolderInUse, server_id
 from cardioserver.server.logs import Log, open_log
@@ -34,6 +33,7 @@ from cardioserver.server.server import Services
 from cardioserver.server.tls import Certificates
 from cardioserver.server.upkeep import Chore, Upkeep
 from cardioserver.settings import Config, ConfigError, Problem
+from cardioserver.settings.checks import unusable_certificate
 
 __all__ = ["Application", "StartError", "Store", "build", "open_store", "serve"]
 
@@ -163,7 +163,7 @@ def build(config: Config) -> Application:
     try:
         certificates = _certificates(config)
         exporters = load_exporters(config.exporters)
-        engine = _engine(config)
+        engine = load_engine(config.service_interpretation)
         store = open_store(config)
         migrated = _prepare(store, has_copy=(config.data / SNAPSHOT_FILE).exists())
         return _wire(
@@ -187,7 +187,7 @@ def _wire(
     certificates: Certificates | None,
     *,
     exporters: Sequence[Exporter],
-    engine: Pool | None,
+    engine: Engine | None,
     migrated: bool,
 ) -> Application:
     database, bank, ids, snapshot = store.database, store.bank, store.ids, store.snapshot
@@ -226,16 +226,8 @@ def _wire(
     return Application(config, folder, store, services, certificates, Upkeep(chores))
 
 
-def _engine(config: Config) -> Pool | None:
-    """What interprets; ``None``: nothing does."""
-    group = config.service_interpretation
-    if group.mode == "off":
-        return None
-    return Pool(group.workers, Limits(group.seconds, group.memory_bytes))
-
-
 def _interpreter(
-    config: Config, engine: Pool, database: Database, exporters: Sequence[Exporter]
+    config: Config, engine: Engine, database: Database, exporters: Sequence[Exporter]
 ) -> Interpreter:
     group = config.service_interpretation
     most_samples = config.limits.upload_bytes // 2  # of 16 bits
@@ -297,19 +289,8 @@ def _certificates(config: Config) -> Certificates | None:
     try:
         return Certificates.load(config.tls)
     except (OSError, ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
         raise ConfigError(
-            None,
-            (
-                Problem(
-                    "tls.certificate",
-                    f'"{config.tls.certificate}"',
-                    Phrase(
-                        f"no certificate with its key and authorities that can be used: {reason}",
-                        f"нет пригодного сертификата с ключом и удостоверяющими центрами: {reason}",
-                    ),
-                ),
-            ),
+            None, (unusable_certificate("tls.certificate", config.tls.certificate, error),)
         ) from None
 
 

@@ -10,6 +10,7 @@ import cardioserver
 from cardioserver.cli import account, archive, audit, bank, delivery, device, exam, hcf, order, patient
 from cardioserver.cli.analyse import analyse
 from cardioserver.cli.demo import demo
+from cardioserver.cli.interpretationservice import interpretation_service
 from cardioserver.cli.output import speak
 from cardioserver.cli.parameters import LanguageName
 from cardioserver.cli.process import start, status, stop
@@ -50,6 +51,7 @@ def cardioserver_command(
         typer.echo(context.get_help())
 
 
+app.command("interpretation-service")(interpretation_service)
 for command in (demo, start, stop, status, serve, send, analyse, report):
     app.command()(command)
 for group in (exam, order, account, hcf, archive, device, patient, audit, delivery, bank):

@@ -44,6 +44,31 @@ HELP: dict[str, str] = {
     "Tell whether the background server runs; exit status 6 if not.": (
         "Показать, работает ли фоновый сервер; если нет, код возврата 6."
     ),
+    "Address to listen on.": "Адрес для приёма подключений.",
+    "Port to listen on; 0: a free one.": "Порт для приёма подключений; 0 — свободный.",
+    "Interpretations at once.": "Сколько интерпретаций одновременно.",
+    "Requests that may wait; beyond, the answer is 503.": (
+        "Сколько запросов может ждать; сверх того — ответ 503."
+    ),
+    "Most time for a short ECG; long ones get more.": (
+        "Предел времени для короткой ЭКГ; для длинных он больше."
+    ),
+    "Most memory for a short ECG; long ones get more.": (
+        "Предел памяти для короткой ЭКГ; для длинных он больше."
+    ),
+    "Largest request.": "Наибольший запрос.",
+    "When a connection without a request is closed.": "Когда закрывать соединение без запроса.",
+    "PEM file: certificate, then its chain; speaks TLS.": "Файл PEM: сертификат и цепочка; включает TLS.",
+    "PEM file: its private key, if not in there too.": "Файл PEM: закрытый ключ, если он не там же.",
+    "PEM file: authorities of clients, who must show a certificate.": (
+        "Файл PEM: удостоверяющие центры клиентов; сертификат клиента обязателен."
+    ),
+    "Log; without it standard error.": "Журнал; без параметра — стандартный поток ошибок.",
+    "Interpret ECGs for other servers until SIGTERM or Ctrl+C. Servers send signal, sex, age, height and "
+    "weight, and nothing else.": (
+        "Интерпретировать ЭКГ для других серверов до SIGTERM или Ctrl+C. Серверы передают сигнал, пол, "
+        "возраст, рост и вес и больше ничего."
+    ),
     "Data directory. Without it: that of the configuration, or storage.": (
         "Каталог данных. Без параметра: из настроек или storage."
     ),

@@ -11,12 +11,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from cardioserver.archive import reports
 from cardioserver.archive.database import Database
 from cardioserver.archive.events import Subscription
-from cardioserver.ecg.recording import Recording
+from cardioserver.integration.engines import Engine
 from cardioserver.integration.exporter import Delivery, Permanent, Retryable, Source, Terms
 from cardioserver.interpretation.errors import Busy, InterpretationError, Refused, Unavailable
 from cardioserver.interpretation.job import Interpretation
@@ -31,23 +30,6 @@ ATTEMPTS_THAT_FAIL = 3
 
 PATIENCE = 120.0
 """Seconds beyond the longest interpretation: for reading, writing, and starting a worker."""
-
-
-class Engine(Protocol):
-    """Makes interpretations: :class:`~cardioserver.interpretation.pool.Pool` here, or another machine's."""
-
-    def interpret(self, recording: Recording, person: Person, earlier: bytes | None = None) -> Interpretation:
-        """Interpret, and compare with the document of an *earlier* ECG.
-
-        Raises
-        ------
-        InterpretationError
-        """
-        ...
-
-    def close(self) -> None:
-        """No more is asked."""
-        ...
 
 
 @dataclass(slots=True)

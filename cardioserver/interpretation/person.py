@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.patient import Sex
@@ -18,9 +18,20 @@ NEWBORN_DAYS = 30
 TODDLER_YEARS = 3
 OLD_YEARS = 90
 
+
+def _sex(value: object) -> Sex:
+    if isinstance(value, Sex):
+        return value
+    try:
+        return Sex[str(value).upper()]
+    except KeyError:
+        known = ", ".join(sex.name.lower() for sex in Sex)
+        raise ValueError(f"allowed is one of {known}") from None
+
+
 SexName = Annotated[
     Sex,
-    BeforeValidator(lambda name: Sex[str(name).upper()]),
+    BeforeValidator(_sex),
     PlainSerializer(lambda sex: sex.name.lower(), return_type=str),
     WithJsonSchema({"enum": [sex.name.lower() for sex in Sex]}),
 ]
@@ -36,9 +47,9 @@ class Person:
     """
 
     sex: SexName = Sex.UNKNOWN
-    age: float | None = None
-    height_cm: float | None = None
-    weight_kg: float | None = None
+    age: Annotated[float, Field(ge=0, le=150)] | None = None
+    height_cm: Annotated[float, Field(ge=10, le=300)] | None = None
+    weight_kg: Annotated[float, Field(ge=0.2, le=700)] | None = None
 
     @classmethod
     def of(cls, exam: Exam) -> Person:

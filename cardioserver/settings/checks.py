@@ -132,3 +132,16 @@ def _readable(path: str, file: Path | None) -> Iterator[Problem]:
             json.dumps(str(file), ensure_ascii=False),
             Phrase(f"the file cannot be read: {error.strerror}", f"файл не читается: {error.strerror}"),
         )
+
+
+def unusable_certificate(path: str, file: Path | None, error: Exception) -> Problem:
+    """A certificate that the program cannot load, though its file can be read."""
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+    return Problem(
+        path,
+        None if file is None else json.dumps(str(file), ensure_ascii=False),
+        Phrase(
+            f"no certificate with its key and authorities that can be used: {reason}",
+            f"нет пригодного сертификата с ключом и удостоверяющими центрами: {reason}",
+        ),
+    )
