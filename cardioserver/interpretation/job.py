@@ -40,5 +40,5 @@ class Job:
 class Interpretation:
     """What a machine makes of an ECG."""
 
-    text: Phrase = field(repr=False)
+    text: Phrase = field(repr=False)  # with the comparison
     document: bytes = field(repr=False)  # JSON, see :mod:`cardioserver.interpretation.document`

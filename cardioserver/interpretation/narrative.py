@@ -33,6 +33,14 @@ def _text(statements: Sequence[Statement], language: Language) -> str:
     return "\n".join([*lines, UNCONFIRMED.say(language)])
 
 
+def with_comparison(text: Phrase, comparison: Phrase) -> Phrase:
+    """A text of :func:`narrate` with what changed since the previous ECG, before its last line."""
+    return Phrase(
+        f"{text.en.removesuffix(UNCONFIRMED.en)}{comparison.en}\n{UNCONFIRMED.en}",
+        f"{text.ru.removesuffix(UNCONFIRMED.ru)}{comparison.ru}\n{UNCONFIRMED.ru}",
+    )
+
+
 def clause(statement: Statement, language: Language) -> str:
     """The statement with its doubt, without a full stop."""
     text = statement.ru if language == "ru" else statement.en

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import resource
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from cardioserver.ecg.errors import EcgError
 from cardioserver.ecg.recording import Recording
+from cardioserver.interpretation.comparison import compare
 from cardioserver.interpretation.document import Document, Signal, abridge, decode, encode
 from cardioserver.interpretation.errors import Crashed, Refused, TooLarge, Unavailable
 from cardioserver.interpretation.interpreter import interpret
 from cardioserver.interpretation.job import Interpretation, Job
+from cardioserver.interpretation.narrative import with_comparison
 from cardioserver.trace import place_of
 
 _SPARE_SECONDS = 5
@@ -31,7 +34,7 @@ def work(job: Job, data: memoryview) -> Interpretation:
     _limit(job)
     try:
         document = _received(job, data) if job.is_made else _made(job, data)
-        return Interpretation(document.text, encode(document))
+        return _compared(document, job.earlier)
     except EcgError as error:
         raise Refused(str(error)) from None
     except MemoryError:
@@ -55,6 +58,15 @@ def _received(job: Job, data: memoryview) -> Document:
     if (document.signal, document.person) != (signal, job.person):
         raise Unavailable("the service answered with the interpretation of another ECG")
     return document
+
+
+def _compared(document: Document, earlier: bytes | None) -> Interpretation:
+    try:
+        comparison = None if earlier is None else compare(decode(earlier), document)
+    except ValueError:  # it was made by another version of this program
+        comparison = None
+    text = document.text if comparison is None else with_comparison(document.text, comparison.text)
+    return Interpretation(text, encode(replace(document, comparison=comparison)))
 
 
 def _limit(job: Job) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
-from cardioserver.interpretation import document, worker
+from cardioserver.interpretation import document
 from cardioserver.interpretation.errors import (
     BY_CODE,
     Crashed,
@@ -25,7 +25,7 @@ from cardioserver.interpretation.errors import (
     Unavailable,
 )
 from cardioserver.interpretation.interpreter import interpret
-from cardioserver.interpretation.job import Interpretation, Job
+from cardioserver.interpretation.job import Interpretation
 from cardioserver.interpretation.limits import Limits
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.pool import ROOM, Pool
@@ -179,11 +179,10 @@ def test_a_worker_whose_server_is_killed_ends_in_the_middle_of_its_work() -> Non
     wait_until(lambda: has_ended(pid), "the worker has ended")
 
 
-def test_a_day_of_beats_is_kept_without_the_single_ones() -> None:
+def test_a_day_of_beats_is_kept_without_the_single_ones(pool: Pool) -> None:
     recording = made((Lead.II,), rr=0.4, seconds=2500)
     whole = interpret(recording, PERSON)
-    job = Job(recording.format, PERSON, None, 600.0, 1 << 31)
-    kept = document.decode(worker.work(job, recording.samples.data.cast("B")).document)
+    kept = document.decode(pool.interpret(recording, PERSON).document)
     assert len(whole.beats) > document.MOST_BEATS
     assert not whole.abridged
     assert kept.abridged
@@ -206,6 +205,23 @@ def test_what_another_machine_made_is_checked(pool: Pool) -> None:
     ):
         with pytest.raises(Unavailable):
             pool.check(answer, signal, person)
+
+
+def test_it_is_compared_with_an_earlier_ecg(pool: Pool) -> None:
+    """Here, whoever interprets; the text says it before it says that nobody has signed."""
+    earlier = pool.interpret(made(TWELVE_LEADS, rr=0.4), PERSON).document
+    for compared in (
+        pool.interpret(ECG, PERSON, earlier),
+        pool.check(EXPECTED.document, ECG.format, PERSON, earlier),
+    ):
+        found = document.decode(compared.document)
+        assert found.comparison is not None
+        assert "150 → 75" in found.comparison.text.en
+        *lines, said, unsigned = compared.text.ru.splitlines()
+        assert [*lines, unsigned] == MADE.text.ru.splitlines()
+        assert said == found.comparison.text.ru
+    for unreadable in (b"{}", EXPECTED.document.replace(b'"version":1', b'"version":9')):
+        assert pool.interpret(ECG, PERSON, unreadable) == EXPECTED
 
 
 def test_every_error_has_its_code_in_both_languages() -> None:
