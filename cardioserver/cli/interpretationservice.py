@@ -66,8 +66,8 @@ def interpretation_service(
     from cardioserver.server.logs import open_log
     from cardioserver.settings.config import LogSettings
 
-    open_log(LogSettings(file=log))
     tls = None if tls_certificate is None else _tls(tls_certificate, tls_key, tls_client_ca)
+    open_log(LogSettings(file=log))
     limits = Limits(seconds, memory * MIB)
     try:
         run(Options(host, port, workers, limits, ServiceLimits(body * MIB, waiting, idle), tls))

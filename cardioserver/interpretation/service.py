@@ -16,10 +16,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Sum
 
 import cardioserver
 from cardioserver.interpretation import wire
-from cardioserver.interpretation.errors import Busy, InterpretationError
+from cardioserver.interpretation.errors import Busy, Crashed, InterpretationError
 from cardioserver.interpretation.pool import Pool
+from cardioserver.trace import place_of
 
 log = logging.getLogger(__name__)
+_silent = logging.getLogger(f"{__name__}.http")
+_silent.disabled = True  # an address and a time tell who was examined when; errors quote what was sent
 
 RETIRE_SECONDS = 30.0
 """Between looks for workers that have nothing to do."""
@@ -106,7 +109,8 @@ class Service:
         )
         runner = web.AppRunner(
             application,
-            access_log=None,  # an address and a time tell who was examined when
+            access_log=None,
+            logger=_silent,
             keepalive_timeout=self._limits.idle_seconds,
             shutdown_timeout=drain_seconds,
         )
@@ -146,7 +150,11 @@ class Service:
 
     async def _interpret(self, request: web.Request) -> web.Response:
         began = time.monotonic()
-        outcome, response = await self._answered(request)
+        try:
+            outcome, response = await self._answered(request)
+        except Exception as error:  # a fault of this program costs one answer
+            log.error("a request failed: %s at %s", type(error).__name__, place_of(error))
+            outcome, response = _failure(Crashed())
         self._seconds.labels(outcome).observe(time.monotonic() - began)
         return response
 

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +22,14 @@ from sqlalchemy import func, select, update
 
 from cardioserver import settings
 from cardioserver.archive import schema
+from cardioserver.archive.audit import Action, AuditQuery, search
 from cardioserver.archive.clock import database_time
 from cardioserver.archive.database import Database
 from cardioserver.client import Client
 from cardioserver.client.errors import ServerError
 from cardioserver.client.retry import Retry
 from cardioserver.ecg.lead import TWELVE_LEADS
+from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import Recording
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.messages import EventKind
@@ -222,3 +232,120 @@ async def test_a_server_that_interprets_nothing_owes_nothing(start: Start) -> No
         await doctor.request_interpretation(exam_id)
     assert (await reports(server, [exam_id]))[exam_id].version == 1
     database.close()
+
+
+# ---------------------------------------------------------------- services on other machines
+
+
+@dataclass
+class Tapped:
+    """A service whose wire is tapped: a server speaks to ``port``."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    sent: bytearray  # to the service
+
+
+@pytest.fixture
+def tapped_service(tmp_path: Path) -> Iterator[Tapped]:
+    log = tmp_path / "service.log"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cardioserver", "interpretation-service", "--port", "0", "--log", str(log)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"LANG": "C.UTF-8"},
+    )
+    assert process.stdout is not None
+    said = process.stdout.readline().decode()
+    behind = int(said.partition(",")[0].rpartition(":")[2])
+    listener = socket.create_server(("127.0.0.1", 0))
+    tapped = Tapped(process, listener.getsockname()[1], bytearray())
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", behind))
+                for source, sink, tap in ((near, far, tapped.sent), (far, near, bytearray())):
+                    threading.Thread(target=pump, args=(source, sink, tap), daemon=True).start()
+
+    def pump(source: socket.socket, sink: socket.socket, tap: bytearray) -> None:
+        with suppress(OSError), source, sink:
+            while data := source.recv(65536):
+                tap.extend(data)
+                sink.sendall(data)
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield tapped
+    listener.close()
+    process.terminate()
+    assert process.wait(60) == 0
+    process.stdout.close()
+    assert "127.0.0.1" not in log.read_text(encoding="utf-8")
+
+
+PERSONAL = Patient(
+    number="A-17/2042",
+    sex=Sex.FEMALE,
+    birthday=date(1961, 4, 12),
+    family_name="Ёлкина-Полева",
+    personal_name="Анастасия",
+    patronymic="Петровна",
+    passport="4510 123456",
+    insurance="7700001234567890",
+    snils="112-233-445 95",
+    address="Москва, Тверская 7-42",
+    phone="+7 900 765-43-21",
+)
+
+
+async def test_only_anonymous_data_leave(start: Start, tapped_service: Tapped) -> None:
+    place = {"mode": "remote", "hosts": [f"127.0.0.1:{tapped_service.port}"]}
+    server = start(service_interpretation=place)
+    started = datetime(2026, 11, 20, 9, 31, 17, tzinfo=timezone(timedelta(hours=5)))
+    exams = [
+        replace(
+            examples.exam(started_at=started + timedelta(days=days), ended_at=started + timedelta(days=days)),
+            patient=PERSONAL,
+            height_cm=171.5,
+            weight_kg=64.25,
+            age_years=65,
+            comment="Жалобы на сердцебиение",
+            device_number="K3-000123",
+            latitude=55.7558,
+            longitude=37.6173,
+            oktmo="45382000",
+            accession_number="ACC-2026-0099",
+        )
+        for days in (0, 1)
+    ]
+    found: list[m.AutoReport] = []
+    stored: list[int] = []
+    for exam, rr in zip(exams, (0.8, 0.4), strict=True):
+        async with connected(server, "recorder") as recorder:
+            stored.append((await recorder.upload(exam, made(TWELVE_LEADS, rr=rr))).exam_id)
+        found += (await reports(server, stored[-1:])).values()
+    assert "75" in found[0].text_en
+    assert "75 → 150" in found[1].text_en, "compared here"
+    wire = bytes(tapped_service.sent)
+    assert wire.count(b"POST /v1/interpretation") == 2
+    assert wire.count(b'"age":65.0') == 2
+    assert b"171.5" in wire
+    assert b"64.25" in wire
+    texts = [value for value in asdict(PERSONAL).values() if isinstance(value, str)]
+    texts += ["1961", "12.04", "04-12", "2026-11", "20.11", "09:31", "сердцебиение", "K3-000123", "55.75"]
+    texts += ["37.61", "45382000", "ACC-2026", "Clinic", "recorder", *map(str, stored)]
+    texts += [str(exam.uuid) for exam in exams]
+    for text in texts:
+        for encoding in ("utf-8", "utf-16-le", "cp1251"):
+            secret = text.encode(encoding)
+            assert secret not in wire, text
+            assert base64.b64encode(secret).rstrip(b"=")[:-1] not in wire, text
+        assert json.dumps(text).encode() not in wire, text
+    for secret in (exams[0].uuid.bytes, *(number.to_bytes(8, "little") for number in stored)):
+        assert secret not in wire
+    database = opened(server)
+    with database.read() as connection:
+        entries = search(connection, AuditQuery(action=Action.EXPORT)).entries
+    assert [entry.detail for entry in entries] == ["interpretation"] * 2
+    database.close()
+    assert server.stop() == 0
