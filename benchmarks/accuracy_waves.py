@@ -16,6 +16,7 @@ from accuracy_records import Noise, clean_ptbxl, ludb
 from cardioserver.ecg.lead import TWELVE_LEADS
 from cardioserver.ecg.recording import Recording, SignalFormat
 from cardioserver.signal.analysis import analyse
+from cardioserver.signal.atrial import find_atrial, without_p
 from cardioserver.signal.beats import Beats, find_beats
 from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
 from cardioserver.signal.measurements import measure, measure_leads
@@ -142,7 +143,9 @@ def _ludb(data: Path, limit: int | None, *, scaled: bool = False) -> str:
             break
         signal = raw / np.ptp(raw, axis=1, keepdims=True) * 1000 if scaled else raw
         reference, span = _global_reference(str(data / "ludb" / record))
-        fiducials = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))
+        trace, beats = Trace(signal), find_beats(signal, 500.0)
+        fiducials = find_fiducials(trace, 500.0, beats)
+        fiducials = without_p(fiducials, beats, find_atrial(trace, 500.0, TWELVE_LEADS, beats, fiducials))
         for name in WAVES:
             places = np.sort(fiducials.of(PEAKS[name]))
             true = reference[name][:, 1]

@@ -14,33 +14,34 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
+from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
-SMOOTH_S = 0.03
+SMOOTH_S = 0.03  # twice; keeps P and takes muscle noise
 LONGEST_PR_S = 0.42
 SHORTEST_S = 0.08  # between T wave and QRS; less leaves no room for a P wave
 GUARD_S = 0.012  # smoothing carries the QRS so far ahead
 HALF_S = 0.06  # half a P wave: a flank and some of the level beside it
 WIDE_HALF_S = 0.075
 EDGE_S = 0.016
-LEAST_UV = 8.0
+LEAST_UV = 8.0  # all leads together
 LIKENESS = 0.55  # mean correlation of one beat's P wave with that of the others; in fibrillation below 0.5
 ALONE = 0.65  # another wave of this size, of the P wave, means flutter or noise
-ALONE_S = 0.1
+RIVAL = 0.8  # correlation with it
+ALONE_S = 0.1  # what is nearer belongs to the wave
 NARROW = 0.35  # smoothing leaves less of a pacemaker spike
-BLOCK_S = 0.025
-NEAR_S = 0.03
-LEAST_LEAD = 0.5
-REACH_S, LONGEST_FLANK_S = 0.09, 0.12
+BLOCK_S = 0.025  # f waves are slower, muscle noise is faster
+NEAR_S = 0.03  # the peaks of the leads lie so near to the common one
+LEAST_LEAD = 0.5  # of the usual size; smaller leads have no say
+REACH_S, LONGEST_FLANK_S = 0.09, 0.12  # the flank is steepest, and ends, so near to the peak
 PEAK_TO_QRS_S = 0.04
 ONSET_SHARE, OFFSET_SHARE = 0.5, 0.65
-ONSET_QUANTILE, OFFSET_QUANTILE = 0.35, 0.65
+ONSET_QUANTILE, OFFSET_QUANTILE = 0.35, 0.65  # of the leads
 PHASE_S = 0.075  # from one phase of a biphasic wave to the next
 OTHER_PHASE = 0.4  # size of another phase that counts, of the largest
 OVER_NOISE = 3.0
@@ -73,19 +74,14 @@ def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | Non
     if end - start < SHORTEST_S * rate:
         return None
     end -= round(GUARD_S * rate)
-    smooth = _smooth(beat.samples[:, :end], rate)
     weights = _weights(beat)
-    wave = _above_line(smooth[:, start:], max(1, round(EDGE_S * rate)))
-    height = _height(smooth, wave, start, weights, rate)
-    tops = find_peaks(height[: len(height) + round((GUARD_S - PEAK_TO_QRS_S) * rate)])[0]
-    if not len(tops):
-        return None
-    top = int(tops[height[tops].argmax()])
-    beside = np.abs(np.arange(len(height)) - top) > ALONE_S * rate
-    if height[top] < LEAST_UV or (height[beside] > ALONE * height[top]).any():
+    smooth = moving_mean(beat.samples[:, :end], rate, SMOOTH_S, times=2)
+    edge = max(1, round(EDGE_S * rate))
+    wave, raw = _above_line(smooth[:, start:], edge), _above_line(beat.samples[:, start:end], edge)
+    top = _lonely_top(_height(smooth, wave, start, weights, rate), wave * weights[:, None], rate)
+    if top is None:
         return None
     near = slice(max(top - round(NEAR_S * rate), 0), top + round(NEAR_S * rate) + 1)
-    raw = _above_line(beat.samples[:, start:end], max(1, round(EDGE_S * rate)))
     if np.abs(wave[:, near]).max(axis=1).mean() < NARROW * np.abs(raw[:, near]).max(axis=1).mean():
         return None
     middle, half = start + top, round(WIDE_HALF_S * rate)
@@ -104,6 +100,29 @@ def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | Non
         start + float(np.median(peaks[chosen])),
         min(start + float(np.quantile(off, OFFSET_QUANTILE)), qrs_on),
     )
+
+
+def _lonely_top(height: Signal, wave: Signal, rate: float) -> int | None:
+    """The highest place that is not too near to the QRS; ``None`` if a like wave is nearly as high."""
+    tops = find_peaks(height[: len(height) + round((GUARD_S - PEAK_TO_QRS_S) * rate)])[0]
+    if not len(tops):
+        return None
+    top = int(tops[height[tops].argmax()])
+    rivals = tops[(np.abs(tops - top) > ALONE_S * rate) & (height[tops] > ALONE * height[top])]
+    if height[top] < LEAST_UV or any(_alike(wave, top, int(each), rate) for each in rivals):
+        return None
+    return top
+
+
+def _alike(wave: Signal, one: int, other: int, rate: float) -> bool:
+    """Whether two waves have the same shape in all leads, as flutter waves have; a U wave has its own."""
+    half = min(round(WIDE_HALF_S * rate), one, other, wave.shape[1] - 1 - one, wave.shape[1] - 1 - other)
+    first, second = (wave[:, at - half : at + half + 1] for at in (one, other))
+    if half < 1:
+        return False
+    first, second = (part - part.mean(axis=1, keepdims=True) for part in (first, second))
+    size = np.sqrt((first**2).sum() * (second**2).sum())
+    return bool((first * second).sum() > RIVAL * size)
 
 
 def _weights(beat: AverageBeat) -> Signal:
@@ -160,13 +179,6 @@ def _length(line: Signal, least: float, share: float, rate: float) -> int:
     steepest = int(speed[: round(REACH_S * rate)].argmax())
     flat = np.flatnonzero(speed[steepest:] < share * speed[steepest])
     return begin + steepest + (int(flat[0]) if len(flat) else len(speed) - steepest - 1)
-
-
-def _smooth(samples: Signal, rate: float) -> Signal:
-    size = max(1, 2 * round(SMOOTH_S * rate / 2 - 0.5) + 1)
-    for _ in range(2):
-        samples = uniform_filter1d(samples, size, axis=1, mode="nearest")
-    return samples
 
 
 def _above_line(samples: Signal, edge: int) -> Signal:

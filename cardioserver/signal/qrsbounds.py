@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
+
+from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
 
@@ -39,8 +40,7 @@ def qrs_bounds(slopes: Signal, rate: float, origin: int) -> tuple[float, float]:
     origin
         Index of the beats' fiducial point.
     """
-    size = max(1, 2 * round(SMOOTH_S * rate / 2 - 0.5) + 1)
-    steep = np.abs(uniform_filter1d(slopes, size, axis=1, mode="nearest"))
+    steep = np.abs(moving_mean(slopes, rate, SMOOTH_S))
     width = steep.shape[1]
     near = slice(max(origin - round(NEAR_S * rate), 0), origin + round(NEAR_S * rate))
     steepest = _sustained(steep[:, near], rate)

@@ -1,4 +1,4 @@
-"""Weighted penalised smoothing of evenly spaced values."""
+"""Smoothing of evenly spaced values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solveh_banded
+from scipy.ndimage import uniform_filter1d
 
 Value = TypeVar("Value", np.float64, np.complex128)
 
@@ -54,3 +55,16 @@ def smooth(values: npt.NDArray[Value], weights: npt.NDArray[np.float64], cutoff:
     solved = solveh_banded(bands, right, overwrite_ab=True, check_finite=False)
     smoothed: npt.NDArray[Value] = np.ascontiguousarray(solved).view(values.dtype)
     return smoothed
+
+
+def moving_mean(
+    samples: npt.NDArray[np.float64], rate: float, seconds: float, times: int = 1
+) -> npt.NDArray[np.float64]:
+    """*samples* with each replaced by the mean of about *seconds* around it, along the last axis.
+
+    Done *times* over. The window is odd, so nothing moves; beyond the ends the last value goes on.
+    """
+    size = max(1, 2 * round(seconds * rate / 2 - 0.5) + 1)
+    for _ in range(times):
+        samples = uniform_filter1d(samples, size, axis=-1, mode="nearest")
+    return samples

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
+from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
 
@@ -38,7 +38,9 @@ SHORTEST_S = 0.08
 LEVEL_S = 0.03
 NEAR_S = 0.06  # the peaks of the leads lie so near to the common one
 FLANK_S = 0.15
-TAIL_S = 0.30  # the corner lies so near to the peak
+TAIL_S, SHORTEST_TAIL_S = 0.30, 0.10  # the end lies so near to the peak
+PROMINENCE = 0.1  # of the largest deflection
+EDGE_S = 0.03  # of the search, in which the ST segment may be higher than T
 PHASE_S = 0.16  # from one phase of a biphasic wave to the next
 FLAT = 0.25  # of the steepest slope of a flank
 TANGENT_MARGIN_S = 0.012  # a tangent meets the level before the wave has quite ended
@@ -70,24 +72,18 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
         Onset and offset of the QRS, indices into the beat.
     """
     rate = beat.rate
-    smooth = _smooth(beat.samples, rate)
-    width = smooth.shape[1]
     latest = min(LATEST_S[0] + LATEST_S[1] * math.sqrt(intervals[0]), intervals[1] - NEXT_BEAT_S)
     start = round(qrs[1] + AFTER_QRS_S * rate)
-    end = min(width - 1, round(beat.origin + latest * rate))
+    end = min(beat.samples.shape[1] - 1, round(beat.origin + latest * rate))
     if end - start < SHORTEST_S * rate:
         return None
-    level = _baseline(smooth, rate, round(qrs[0]), end)
-    wave = smooth - level
-    height = np.sqrt((wave[:, start:end] ** 2).mean(axis=0))
-    tops = find_peaks(height, prominence=0.1 * height.max())[0]
-    if len(tops):
-        top = start + int(tops[height[tops].argmax()])
-    else:
-        skipped = round(0.03 * rate)
-        top = start + skipped + int(height[skipped:].argmax())
-    far = min(width - 1, round(beat.origin + (intervals[1] - NEXT_P_S) * rate), top + round(TAIL_S * rate))
-    far = max(far, min(width - 1, top + round(0.1 * rate)))
+    smooth = moving_mean(beat.samples, rate, SMOOTH_S, times=2)
+    wave = smooth - _baseline(smooth, rate, round(qrs[0]), end)
+    top = _common_top(wave, start, end, rate)
+    far = min(
+        wave.shape[1] - 1, round(beat.origin + (intervals[1] - NEXT_P_S) * rate), top + round(TAIL_S * rate)
+    )
+    far = max(far, min(wave.shape[1] - 1, top + round(SHORTEST_TAIL_S * rate)))
     low, high = max(top - round(NEAR_S * rate), start), min(top + round(NEAR_S * rate) + 1, end)
     peaks = low + np.abs(wave[:, low:high]).argmax(axis=1)
     size = np.abs(np.take_along_axis(wave, peaks[:, None], axis=1)[:, 0])
@@ -96,20 +92,23 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
         return None
     offsets, onsets = [], []
     for lead in big:
-        line = wave[lead]
-        last = _last_phase(line, int(peaks[lead]), far, OVER_NOISE * beat.noise[lead], rate)
-        offsets.append(_end(line, last, _valley(line, last, far, OVER_NOISE * beat.noise[lead]), rate))
-        onsets.append(_end(line, int(peaks[lead]), round(qrs[1]), rate))
+        line, peak, least = wave[lead], int(peaks[lead]), OVER_NOISE * float(beat.noise[lead])
+        last = _last_phase(line, peak, far, least, rate)
+        offsets.append(_end(line, last, _valley(line, last, far, least), rate))
+        onsets.append(_end(line - line[round(qrs[1])], peak, round(qrs[1]), rate))
     off = float(np.quantile(offsets, OFFSET_QUANTILE))
     on = max(float(np.quantile(onsets, ONSET_QUANTILE)), qrs[1])
     return TWave(on, float(np.median(peaks[big])), off)
 
 
-def _smooth(samples: Signal, rate: float) -> Signal:
-    size = max(1, 2 * round(SMOOTH_S * rate / 2 - 0.5) + 1)
-    for _ in range(2):
-        samples = uniform_filter1d(samples, size, axis=1, mode="nearest")
-    return samples
+def _common_top(wave: Signal, start: int, end: int, rate: float) -> int:
+    """Where all leads together deflect most between *start* and *end*: at a peak, if there is one."""
+    height = np.sqrt((wave[:, start:end] ** 2).mean(axis=0))
+    tops = find_peaks(height, prominence=PROMINENCE * height.max())[0]
+    if len(tops):
+        return start + int(tops[height[tops].argmax()])
+    skipped = round(EDGE_S * rate)
+    return start + skipped + int(height[skipped:].argmax())
 
 
 def _baseline(smooth: Signal, rate: float, qrs_on: int, end: int) -> Signal:

@@ -103,6 +103,71 @@ def test_noise_of_iec_60601_2_25_moves_intervals_by_a_few_milliseconds(kind: str
         assert abs(change) <= 15, (first, last)
 
 
+def marks_of_one_beat(extra: np.ndarray | float = 0.0, **kinds: float) -> dict[str, float]:
+    return marks_in_ms(made_ecg(500.0, REGULAR, **kinds) + extra, 500.0)
+
+
+def beside(at: float, half: float, size: float, *, period: float | None = None) -> np.ndarray:
+    """A wave of that size beside every QRS, or one every *period* seconds from the first on."""
+    time = np.arange(round((REGULAR[-1] + 1) * 500)) / 500
+    places = np.arange(0.1, time[-1], period) if period else np.array(REGULAR) + at
+    return sum(size * bump(time, place, half) for place in places)
+
+
+def test_flutter_waves_in_step_with_the_qrs_are_no_p_waves() -> None:
+    """Four to one: the wave before the QRS is like those before and after it."""
+    found = marks_of_one_beat(beside(0, 0.09, 100, period=0.85 / 4), p=0.0)
+    assert np.isnan(found["p_peak"])
+
+
+def test_an_atrial_spike_is_no_p_wave() -> None:
+    assert np.isnan(marks_of_one_beat(beside(-0.16, 0.004, 300), p=0.0)["p_peak"])
+
+
+def test_a_u_wave_does_not_prolong_qt() -> None:
+    without = marks_of_one_beat()
+    with_u = marks_of_one_beat(beside(0.46, 0.08, 60))
+    assert with_u["t_off"] == pytest.approx(without["t_off"], abs=15)
+    assert with_u["p_on"] == pytest.approx(without["p_on"], abs=10)
+
+
+def test_a_t_wave_that_swings_through_the_baseline_ends_with_its_second_phase() -> None:
+    found = marks_of_one_beat(beside(0.22, 0.06, -300) + beside(0.33, 0.06, 200), t=0.0)
+    assert found["t_off"] == pytest.approx(390, abs=25)
+
+
+def test_the_terminal_phase_belongs_to_the_p_wave() -> None:
+    found = marks_of_one_beat(beside(-0.19, 0.03, 100) + beside(-0.13, 0.03, -100), p=0.0)
+    assert found["p_on"] == pytest.approx(-220, abs=15)
+    assert found["p_off"] == pytest.approx(-100, abs=15)
+
+
+def test_a_wide_qrs_is_measured_whole() -> None:
+    """A left bundle branch block of 160 ms: slow at its ends, with a notch."""
+    wide = beside(0.0, 0.05, 900) + beside(0.06, 0.05, 800)
+    found = marks_in_ms(made_ecg(500.0, REGULAR)[:1] * 0 + wide + beside(-0.2, 0.05, 120), 500.0)
+    assert found["qrs_off"] - found["qrs_on"] == pytest.approx(160, abs=15)
+    assert found["p_peak"] == pytest.approx(-200, abs=12)
+
+
+def test_leads_in_scales_of_their_own_give_the_same_marks() -> None:
+    signal = made_ecg(500.0, REGULAR)
+    scaled = signal * np.random.default_rng(1).uniform(0.3, 3, size=(12, 1))
+    before, after = marks_in_ms(signal, 500.0), marks_in_ms(scaled, 500.0)
+    for name in NAMES:
+        assert after[name] == pytest.approx(before[name], abs=6), name
+
+
+@pytest.mark.parametrize("seconds", [2.0, 2.5, 4.0])
+@pytest.mark.parametrize("rate", [125.0, 1000.0])
+def test_a_record_of_two_seconds_has_waves(rate: float, seconds: float) -> None:
+    signal = made_ecg(rate, REGULAR, leads=3)[:, : round(seconds * rate)]
+    fiducials = find_fiducials(Trace(signal), rate, find_beats(signal, rate))
+    assert len(fiducials.samples) >= 2
+    for name in ("qrs_on", "r_peak", "qrs_off", "t_peak"):
+        assert fiducials.of(name)[0] != NONE, name
+
+
 def test_order_of_marks_and_edges_of_the_record() -> None:
     signal = made_ecg(500.0, REGULAR)[:, 270:-560]
     fiducials = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))

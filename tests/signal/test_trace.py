@@ -1,0 +1,48 @@
+"""A trace gives the same µV whole or in pieces, and never a number that is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cardioserver.ecg.lead import Lead
+from cardioserver.ecg.recording import LeadOff, Recording, SignalFormat
+from cardioserver.signal.trace import Trace
+
+LEADS = (Lead.I, Lead.II)
+
+
+def recording(lead_off: tuple[LeadOff, ...] = ()) -> Recording:
+    counts = np.ascontiguousarray(np.arange(2000, dtype="<i2").reshape(2, 1000))
+    return Recording(SignalFormat(500.0, LEADS, (1.0, 2.5), 16, 1000, lead_off), counts)
+
+
+def test_pieces_are_microvolts() -> None:
+    trace = Trace.of(recording())
+    assert (trace.leads, trace.length) == (2, 1000)
+    assert np.array_equal(trace.piece(10, 990), recording().microvolts()[:, 10:990])
+    assert trace.missing(0, 1000) is None
+
+
+def test_a_lead_that_is_off_is_bridged() -> None:
+    trace = Trace.of(recording((LeadOff(Lead.II, 100, 200),)))
+    missing = trace.missing(150, 300)
+    assert missing is not None
+    assert missing.sum(axis=1).tolist() == [0, 50]
+    assert trace.missing(200, 300) is None
+    assert trace.piece(50, 300)[1] == pytest.approx(recording().microvolts()[1, 50:300])
+
+
+def test_a_lead_that_is_off_all_the_time_is_zero() -> None:
+    trace = Trace.of(recording((LeadOff(Lead.I, 0, 1000),)))
+    assert not trace.piece(0, 1000)[0].any()
+
+
+def test_what_is_no_number_is_missing() -> None:
+    samples = np.ones((1, 100))
+    samples[0, 40:50] = np.nan
+    trace = Trace(samples)
+    missing = trace.missing(0, 100)
+    assert missing is not None
+    assert missing.sum() == 10
+    assert np.array_equal(trace.piece(0, 100), np.ones((1, 100)))
