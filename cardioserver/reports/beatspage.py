@@ -25,14 +25,14 @@ LOOK = Look(SPEED, (20.0, 10.0, 5.0), strict=True, separators=False)
 COLUMNS = {False: 4, True: 3}  # landscape, portrait
 MARK_MM = 0.15
 NAME_PT = 7.0
-NAME_MM = 3.0  # from the upper edge of the grid
+NAME_MM = 3.0  # room for the waves' names above the grid
 WAVES = (("P", "p_on", "p_off"), ("QRS", "qrs_on", "qrs_off"), ("T", "qrs_off", "t_off"))
 TALLEST_ROW_MM = 45.0
 
 
 @dataclass(frozen=True, slots=True)
 class BeatsPage:
-    """Page 2."""
+    """The page of the representative beat."""
 
     content: Content
     options: Options
@@ -45,7 +45,7 @@ class BeatsPage:
         said = words.BEATS_OF.say(language).format(self.beats.count)
         draw_brief(sheet, self.content, language, f"{words.BEATS.say(language)} {said}")
         measured = self.content.document.leads if self.content.document else ()
-        top = inside.y + BRIEF_MM + 2
+        top = inside.y + BRIEF_MM + 2 + NAME_MM
         below = table_height(len(measured)) + 2 if measured else 0.0
         arranged = self._montage(inside.width - PULSE_MM, sheet.paper.portrait)
         height = min(inside.bottom - FOOTER_MM - top - below, TALLEST_ROW_MM * len(arranged.rows))
@@ -76,4 +76,4 @@ class BeatsPage:
             begin, end = self.beats.marks.get(first), self.beats.marks.get(last)
             if begin is not None and end is not None:
                 middle = left + (begin + end) / 2 * SPEED
-                sheet.text(middle, box.y + NAME_MM, name, NAME_PT, align="centre")
+                sheet.text(middle, box.y - 0.7, name, NAME_PT, align="centre")

@@ -29,7 +29,7 @@ FAST, FAST_FROM_MM = 50.0, 3.0
 PULSE_LEAD_MM = 2.0
 LABEL_PT, SMALL_PT = 9.0, 7.0
 SEPARATOR_MM = (3.0, 5.0)  # ticks above and below the baseline between columns
-SPIKE_MM = (5.0, 7.5)  # a tick below the baseline at each spike of a pacemaker
+SPIKE_MM, SPIKE_TICK_MM = 7.5, 2.5  # a tick that ends so far below the baseline, and its length
 MARK_MM = 0.3
 CLIP_MARK_MM = 1.6
 GAP_LABEL_MM = 15.0  # a gap as wide as this is named
@@ -57,7 +57,7 @@ class Look:
     gains
         mm/mV; the first one at which the rows do not run into each other, or else the last.
     strict
-        Whether no row may touch another.
+        Whether rows may hardly touch each other.
     separators
         Whether ticks stand between columns: they go on in time.
     grid
@@ -177,7 +177,8 @@ class _Chart:
             at = spike / self.excerpt.rate
             if cell.start <= at < cell.stop:
                 x = self.left + cell.x + (at - cell.start) * self.scale.speed
-                self.sheet.line(x, baseline + SPIKE_MM[0], x, baseline + SPIKE_MM[1], MARK_MM)
+                bottom = min(baseline + SPIKE_MM, self.box.bottom)
+                self.sheet.line(x, bottom - SPIKE_TICK_MM, x, bottom, MARK_MM)
 
     def gaps(self, cell: Cell, line: _Trace, baseline: float, text: str) -> None:
         """Name the wide gaps."""

@@ -12,7 +12,7 @@ from cardioserver.interpretation.document import Document
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A doctor's or a facility's stamp: a picture (PNG or JPEG), a text in a frame, or both."""
+    """A doctor's or a facility's stamp: a picture (PNG or JPEG), or else a text that gets a frame."""
 
     image: bytes = field(default=b"", repr=False)
     text: str = ""

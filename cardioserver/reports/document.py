@@ -42,8 +42,8 @@ def render_pdf(content: Content, options: Options) -> bytes:
     Raises
     ------
     InvalidField
-        None of the parts asked for can be made (``report.parts``), or a stamp is no picture
-        (``report.stamp``).
+        None of the parts asked for can be made (``report.parts``), a lead of the rhythm strips is not there
+        (``report.rhythm``), or a stamp is no picture (``report.stamp``).
     """
     with _ONE_AT_A_TIME:
         return _render(content, options)
@@ -92,11 +92,14 @@ def pages(content: Content, options: Options) -> list[Page]:
     Raises
     ------
     InvalidField
-        There are none (``report.parts``).
+        There are none (``report.parts``), or a lead is not there (``report.rhythm``).
     """
     exam, language = content.exam, options.language
     cabrera = options.cabrera if options.cabrera is not None else exam.exam_type is ExamType.CABRERA
     channels = channels_of(content.recording.format, exam.exam_type, cabrera, language)
+    known = tuple(channel.lead for channel in channels)
+    if options.rhythm is not None and not set(options.rhythm) <= set(known):
+        raise InvalidField("report.rhythm", options.rhythm, ", ".join(lead.label for lead in known))
     first = first_montage(channels, content, options)
     found: list[Page] = []
     if Part.BEATS in options.parts:

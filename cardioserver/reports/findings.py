@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from cardioserver.language import Language
 from cardioserver.reports import words
@@ -19,7 +18,7 @@ TEXT_PT = (9.0, 8.5, 8.0, 7.5, 7.0, 6.5)
 SECOND_PT = (7.5, 7.0, 6.5)  # the machine's text below a doctor's
 STAMP_MM = (30.0, 16.0)
 STAMP_PT = (8.0, 7.0, 6.0, 5.0)
-TITLE_MM = 4.4
+TITLE_MM = 4.8
 SIGNATURE_MM = 5.0
 GAP_MM = 1.0
 FRAME_MM = 0.2
@@ -80,7 +79,7 @@ def draw_findings(sheet: Sheet, findings: Findings, content: Content, language: 
         _title(sheet, box, y, words.AUTO_REPORT.say(language), more)
         _badge(sheet, box, y, words.UNCONFIRMED.say(language))
         findings.main.draw(sheet, box.x, y + TITLE_MM)
-        _dotted_signature(sheet, box, language)
+        _line_to_sign(sheet, box, language)
         return
     _title(sheet, box, y, words.CONCLUSION.say(language), more)
     end = findings.main.draw(sheet, box.x, y + TITLE_MM)
@@ -99,11 +98,7 @@ def draw_findings(sheet: Sheet, findings: Findings, content: Content, language: 
 
 def signature(conclusion: Conclusion, language: Language) -> str:
     """Who signed and when."""
-    return f"{conclusion.author}, {_moment(conclusion.signed_at, language)}"
-
-
-def _moment(moment: datetime, language: Language) -> str:
-    return words.moment(moment, language)
+    return f"{conclusion.author}, {words.moment(conclusion.signed_at, language)}"
 
 
 def draw_stamp(sheet: Sheet, box: Box, stamp: Stamp) -> None:
@@ -125,12 +120,12 @@ def _title(sheet: Sheet, box: Box, y: float, title: str, more: str) -> None:
 def _badge(sheet: Sheet, box: Box, y: float, text: str) -> None:
     """A text in a frame at the right."""
     wide = width(text, TITLE_PT, bold=True) + 2 * BADGE_PAD_MM
-    frame = Box(box.right - wide, y - 0.2, wide, TITLE_PT * POINT_MM + 1.4)
+    frame = Box(box.right - wide, y - 0.3, wide, TITLE_PT * POINT_MM + 1.4)
     sheet.frame(frame, FRAME_MM)
     sheet.text(frame.x + BADGE_PAD_MM, y + 3, text, TITLE_PT, bold=True)
 
 
-def _dotted_signature(sheet: Sheet, box: Box, language: Language) -> None:
+def _line_to_sign(sheet: Sheet, box: Box, language: Language) -> None:
     """Where a doctor signs on paper."""
     y = box.bottom - 0.8
     half = box.width * 0.62

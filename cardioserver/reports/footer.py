@@ -53,7 +53,9 @@ def draw_footer(
     made = words.moment(options.created_at, language)
     right = f"Cardioserver {cardioserver.__version__}, {words.PRINTED.say(language)} {made}"
     room = inside.width - width(right, SECOND_PT) - 4
-    remarks = [each for each in (*notes, *(_marks(drawn, language) if drawn else ())) if each]
+    unsigned = page[0] > 1 and content.confirmed_by is None  # the first page says it in its head
+    said = words.UNCONFIRMED.say(language) if unsigned else ""
+    remarks = [each for each in (said, *notes, *(_marks(drawn, language) if drawn else ())) if each]
     sheet.text(inside.x, second, shortened(SEPARATOR.join(remarks), room, SECOND_PT), SECOND_PT)
     sheet.text(inside.right, second, right, SECOND_PT, align="right")
 

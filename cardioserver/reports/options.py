@@ -54,7 +54,8 @@ class Options:
     cabrera
         Limb leads from aVL to III with -aVR; ``None``: as the exam's type says.
     rhythm
-        Leads of the strips below the columns; ``None``: II where there are columns.
+        Leads of the strips below the columns, and of the strip of a long recording; ``None``: II where there
+        are columns.
     speed
         25 or 50 mm/s.
     gain

@@ -16,6 +16,7 @@ USUAL = 98.0
 MARGIN_MM = 1.0
 LABEL_MM = 7.0  # least room above and below a baseline
 CROWDED = 1.4  # times the room: beyond, neighbours can no longer be told apart
+TOUCHING = 1.15
 EDGES = 0.5  # most of the room that the outer rows may take to keep on the grid
 NORMAL_GAIN = 10.0
 PULSE_MV = 1.0  # height of the calibration pulse, which stays on the grid
@@ -80,9 +81,10 @@ def best_placement(
 ) -> tuple[float, Placement]:
     """The first of *gains* at which the rows fit, or the last one, with where they stand then.
 
-    If *strict*, nothing at all may touch; otherwise rows are as near to each other as can still be read.
+    If *strict*, every peak counts and rows hardly touch; otherwise they are as near to each other as can
+    still be read.
     """
-    most, usual = (1.0, 100.0) if strict else (CROWDED, USUAL)
+    most, usual = (TOUCHING, 100.0) if strict else (CROWDED, USUAL)
     for gain in gains:
         placed = place(envelopes, height, gain, usual)
         if placed.crowding <= most:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from enum import StrEnum
 from threading import Lock
 
@@ -37,7 +36,7 @@ def render_images(
     content: Content, options: Options, kind: ImageFormat, *, dpi: int = USUAL_DPI
 ) -> list[bytes]:
     """A picture of each page. Parameters and errors are those of :func:`render_image`."""
-    return list(_rasterise(render_pdf(content, options), kind, dpi, None))
+    return _rasterise(render_pdf(content, options), kind, dpi, None)
 
 
 def render_image(
@@ -58,18 +57,18 @@ def render_image(
         There is no such page (``report.page``), or *dpi* is not allowed (``report.dpi``); and what
         :func:`~cardioserver.reports.document.render_pdf` raises.
     """
-    return next(_rasterise(render_pdf(content, options), kind, dpi, page))
+    return _rasterise(render_pdf(content, options), kind, dpi, page)[0]
 
 
-def _rasterise(pdf: bytes, kind: ImageFormat, dpi: int, page: int | None) -> Iterator[bytes]:
+def _rasterise(pdf: bytes, kind: ImageFormat, dpi: int, page: int | None) -> list[bytes]:
     if not MIN_DPI <= dpi <= MAX_DPI:
         raise InvalidField("report.dpi", dpi, f"{MIN_DPI} to {MAX_DPI}")
     with _ONE_AT_A_TIME, pypdfium2.PdfDocument(pdf) as document:
         count = len(document)
         if page is not None and not 1 <= page <= count:
             raise InvalidField("report.page", page, f"1 to {count}")
-        for number in range(count) if page is None else (page - 1,):
-            yield _encoded(document[number], kind, dpi)
+        numbers = range(count) if page is None else (page - 1,)
+        return [_encoded(document[number], kind, dpi) for number in numbers]
 
 
 def _encoded(page: pypdfium2.PdfPage, kind: ImageFormat, dpi: int) -> bytes:

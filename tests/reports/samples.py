@@ -13,11 +13,13 @@ from cardioserver.ecg.exam import Exam
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import Recording, SignalFormat
-from cardioserver.interpretation.document import Document
+from cardioserver.interpretation.document import Beat, Document, Waves
 from cardioserver.interpretation.interpreter import interpret
 from cardioserver.language import Phrase
 from cardioserver.reports import Conclusion, Content, Options
-from cardioserver.signal.measurements import Measurements
+from cardioserver.signal.beats import BeatClass
+from cardioserver.signal.measurements import LeadMeasurements, Measurements
+from cardioserver.signal.quality import Grade
 
 ZONE = timezone(timedelta(hours=3))
 RATE = 500.0
@@ -28,6 +30,15 @@ HEIGHTS = dict(
     zip(TWELVE_LEADS, (700, 1100, 400, -900, 150, 750, -600, -1200, 500, 1500, 1300, 1000), strict=True)
 )
 """µV of R."""
+MARKS = {
+    "p_on": -0.212, "p_peak": -0.16, "p_off": -0.108, "qrs_on": -0.046, "r_peak": 0.0, "qrs_off": 0.046,
+    "t_on": 0.14, "t_peak": 0.25, "t_off": 0.36,
+}  # fmt: skip
+"""Of each beat, s from its R peak."""
+NUMBERS = Measurements(
+    rate=75.0, rr=800.0, rr_min=796.0, rr_max=804.0, p=104.0, pr=158.0, qrs=92.0, qt=386.0,
+    qtc_bazett=431.6, qtc_fridericia=415.8, p_axis=52.0, qrs_axis=-12.0, t_axis=41.0,
+)  # fmt: skip
 OPTIONS = Options(datetime(2026, 11, 21, 9, 0, tzinfo=ZONE), filters=frozenset())
 TEXT = Phrase(
     "Sinus rhythm. Normal rate, HR = 75 bpm.\nNormal axis.",
@@ -80,12 +91,34 @@ def exam(seconds: float = 10.0, **changes: Any) -> Exam:
 
 
 def document(of: Recording) -> Document:
-    """A reading whose numbers and text are fixed, whatever the analysis learns."""
-    numbers = Measurements(
-        rate=75.0, rr=800.0, rr_min=796.0, rr_max=804.0, p=104.0, pr=158.0, qrs=92.0, qt=386.0,
-        qtc_bazett=431.6, qtc_fridericia=415.8, p_axis=52.0, qrs_axis=-12.0, t_axis=41.0,
+    """A reading of the made ECG that stays as it is, whatever the analysis learns."""
+    rate, leads = of.format.rate, of.format.leads
+    found = interpret(of)
+    at = [round(beat * rate) for beat in beats(of.duration)]
+    marks = {name: round(seconds * rate) for name, seconds in MARKS.items()}
+    good = [
+        replace(lead, grade=Grade.GOOD, flat=False, saturated=False, missing=0.0)
+        for lead in found.quality.leads
+    ]
+    return replace(
+        found,
+        beats=tuple(Beat(sample, BeatClass.NORMAL) for sample in at),
+        fiducials=tuple(
+            Waves(**{name: max(sample + mark, 0) for name, mark in marks.items()}) for sample in at
+        ),
+        measurements=NUMBERS,
+        leads=tuple(_measured(lead) for lead in leads),
+        quality=replace(found.quality, leads=tuple(good), grade=Grade.GOOD),
+        text=TEXT,
+    )
+
+
+def _measured(lead: Lead) -> LeadMeasurements:
+    height = float(HEIGHTS.get(lead, 1000))
+    return LeadMeasurements(
+        lead, p_max=0.12 * height, p_min=0.0, p_ms=104.0, q=-0.1 * height, q_ms=24.0, r1=height, r1_ms=60.0,
+        qrs_ms=92.0, j=5.0, st20=10.0, st40=15.0, st60=20.0, st80=30.0, t_max=0.25 * height, t_min=0.0,
     )  # fmt: skip
-    return replace(interpret(of), measurements=numbers, text=TEXT)
 
 
 def content(of: Recording | None = None, **changes: Any) -> Content:

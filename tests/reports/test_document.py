@@ -156,6 +156,12 @@ def test_beats_of_an_exam_without_an_analysis_are_refused(content: Content) -> N
         render_pdf(replace(content, document=None), replace(samples.OPTIONS, parts=frozenset({Part.BEATS})))
 
 
+def test_a_rhythm_strip_of_a_lead_that_is_not_there_is_refused(content: Content) -> None:
+    with pytest.raises(InvalidField, match=r"report\.rhythm: allowed is I, II") as told:
+        render_pdf(content, replace(samples.OPTIONS, rhythm=(Lead.II, Lead.V9)))
+    assert "V9" not in told.value.allowed
+
+
 def test_options_have_the_names_of_the_command() -> None:
     from cardioserver.cli import report
     from cardioserver.reports import Filter
