@@ -32,7 +32,7 @@ EDGE_S = 0.016
 LEAST_UV = 8.0  # all leads together
 LIKENESS = 0.55  # mean correlation of one beat's P wave with that of the others; in fibrillation below 0.5
 ALONE = 0.65  # another wave of this size, of the P wave, means flutter or noise
-RIVAL = 0.8  # correlation with it
+RIVAL = 0.8  # correlation with such a wave
 ALONE_S = 0.1  # what is nearer belongs to the wave
 NARROW = 0.35  # smoothing leaves less of a pacemaker spike
 BLOCK_S = 0.025  # f waves are slower, muscle noise is faster
@@ -108,21 +108,28 @@ def _lonely_top(height: Signal, wave: Signal, rate: float) -> int | None:
     if not len(tops):
         return None
     top = int(tops[height[tops].argmax()])
-    rivals = tops[(np.abs(tops - top) > ALONE_S * rate) & (height[tops] > ALONE * height[top])]
-    if height[top] < LEAST_UV or any(_alike(wave, top, int(each), rate) for each in rivals):
+    if height[top] < LEAST_UV:
         return None
+    apart = round(ALONE_S * rate)
+    for side in (range(max(top - apart, 0)), range(min(top + apart + 1, len(height)), len(height))):
+        rival = max(side, key=lambda place: height[place], default=top)
+        if rival != top and height[rival] > ALONE * height[top] and _alike(wave, top, rival, rate):
+            return None
     return top
 
 
 def _alike(wave: Signal, one: int, other: int, rate: float) -> bool:
-    """Whether two waves have the same shape in all leads, as flutter waves have; a U wave has its own."""
+    """Whether two waves have the same shape in all leads, perhaps upside down, as flutter waves have.
+
+    A U wave has its own.
+    """
     half = min(round(WIDE_HALF_S * rate), one, other, wave.shape[1] - 1 - one, wave.shape[1] - 1 - other)
     first, second = (wave[:, at - half : at + half + 1] for at in (one, other))
     if half < 1:
         return False
     first, second = (part - part.mean(axis=1, keepdims=True) for part in (first, second))
     size = np.sqrt((first**2).sum() * (second**2).sum())
-    return bool((first * second).sum() > RIVAL * size)
+    return bool(abs((first * second).sum()) > RIVAL * size)
 
 
 def _weights(beat: AverageBeat) -> Signal:
