@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.reading import read
 from cardioserver.interpretation.statement import Section
 from cardioserver.interpretation.vocabulary import STANDARD, VOCABULARY
+from cardioserver.signal.beats import BeatClass
 from cardioserver.signal.quality import Grade
 from tests.interpretation.cases import MAN, case, statements, waves
 
@@ -151,3 +153,18 @@ def test_limits_of_children_are_wider_for_an_unknown_sex() -> None:
             assert child.low is None or child.low <= child.high
         assert norm(Person(Sex.MALE, 16.0), quantity) is None
         assert norm(Person(), quantity) is None
+
+
+@pytest.mark.parametrize(
+    ("early", "expected"), [((3,), "NORM"), ((2, 4, 6), "ECG_ABNORMAL"), ((1, 5, 7), "ECG_BORDERLINE")]
+)
+def test_a_single_supraventricular_beat_leaves_the_ecg_normal(early: tuple[int, ...], expected: str) -> None:
+    given = case()
+    kinds = tuple(
+        BeatClass.SUPRAVENTRICULAR if number in early else BeatClass.NORMAL
+        for number in range(len(given.analysis.beats.samples))
+    )
+    analysis = replace(given.analysis, beats=replace(given.analysis.beats, classes=kinds))
+    found = statements(replace(given, analysis=analysis))
+    assert "PAC" in found
+    assert summary(found) == expected

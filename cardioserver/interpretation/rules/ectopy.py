@@ -145,8 +145,10 @@ def _counted(term: Term, marked: Mask, series: BeatSeries) -> Statement:
     minutes = max(float(series.times[-1] - series.times[0]) / 60, 1e-6)
     frequent = count >= FREQUENT_AT_LEAST and count / minutes >= FREQUENT_A_MINUTE
     said = Phrase(", frequent", ", частые") if frequent else Phrase("", "")
+    usual = term is SUPRAVENTRICULAR and not frequent  # in health, too
     return term.state(
         Fact("beats.ectopic", float(count), "", f"of {len(marked)}"),
+        severity=Severity.NORMAL if usual else None,
         count=count, frequent_en=said.en, frequent_ru=said.ru,
     )  # fmt: skip
 
