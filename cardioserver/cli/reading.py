@@ -64,7 +64,7 @@ def _intervals(measured: Measurements) -> Iterator[tuple[Phrase, object]]:
         (Phrase("QRS, ms", "QRS, мс"), measured.qrs),
         (Phrase("QT, ms", "QT, мс"), measured.qt),
         (Phrase("QTc Bazett, ms", "QTc по Базетту, мс"), measured.qtc_bazett),
-        (Phrase("QTc Fridericia, ms", "QTc по Фридерисии, мс"), measured.qtc_fridericia),
+        (Phrase("QTc Fridericia, ms", "QTc по Фридеричиа, мс"), measured.qtc_fridericia),
         (Phrase("QTc Framingham, ms", "QTc по Фремингему, мс"), measured.qtc_framingham),
         (Phrase("QTc Hodges, ms", "QTc по Ходжесу, мс"), measured.qtc_hodges),
     ):

@@ -99,6 +99,11 @@ def test_qt(qtc: float, person: Person, code: str | None) -> None:
     assert found == ({code} if code else set())
 
 
+def test_no_short_qt_in_a_tachycardia() -> None:
+    assert "QT_SHORT" in statements(case(qtc_fridericia=330, rate=100))
+    assert "QT_SHORT" not in statements(case(qtc_fridericia=330, rate=101))
+
+
 def test_qt_of_children_by_their_own_limits_and_formula() -> None:
     child = Person(Sex.MALE, 6.0)
     assert not statements(case(person=child, qrs=70, qtc_bazett=442, qtc_fridericia=480)).keys() & QT

@@ -16,6 +16,7 @@ ESC = "ESC 2015 guidelines on ventricular arrhythmias (S. Priori et al., Eur. He
 LONG_MS = {Sex.MALE: 450.0, Sex.FEMALE: 460.0}
 CLEAR_MS = 20.0  # so far beyond the limit it is no matter of the method
 SHORT_MS = 340.0
+FAST = 100.0  # beats a minute; above, no formula makes a short QT believable
 WIDE_QRS_MS = 120.0
 
 LONG = Term(
@@ -57,7 +58,7 @@ def qt(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         term, bound = LONG, f"≥ {limit + CLEAR_MS:g}"
     elif value >= limit:
         term, bound = UPPER, f"≥ {limit:g}"
-    elif value <= SHORT_MS:
+    elif value <= SHORT_MS and formula is not RAUTAHARJU and (case.measurements.rate or 0.0) <= FAST:
         term, bound = SHORT, f"≤ {SHORT_MS:g}"
     else:
         return
