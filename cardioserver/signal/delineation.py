@@ -14,7 +14,7 @@ from cardioserver.signal.twave import t_wave
 
 Signal = npt.NDArray[np.float64]
 
-SPIKE_S = 0.01  # a QRS begins so long after the spike that causes it
+STEADY = 0.9  # of the usual interval: a short one that is longer belongs to a steady rhythm
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def delineate(
     t = t_wave(beat, after, (on, off))
     if t:
         marks |= {"t_on": t.on, "t_peak": t.peak, "t_off": t.off}
-    p = p_wave(beat, before, on, t.off if t else None) if with_p else None
+    steady = after[1] > STEADY * after[0]
+    p = p_wave(beat, before, on, t.off if t else None, steady=steady) if with_p else None
     if p:
         marks |= {"p_on": p.on, "p_peak": p.peak, "p_off": p.off}
     return Marks(**{name: place - origin for name, place in marks.items()})

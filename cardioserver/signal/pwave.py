@@ -32,7 +32,8 @@ EDGE_S = 0.016
 LEAST_UV = 8.0  # all leads together
 LIKENESS = 0.55  # mean correlation of one beat's P wave with that of the others; in fibrillation below 0.5
 ALONE = 0.65  # another wave of this size, of the P wave, means flutter or noise
-RIVAL = 0.8  # correlation with such a wave
+RIVAL = 0.7  # correlation with such a wave
+IN_STEP = 0.2  # of a wave
 ALONE_S = 0.1  # what is nearer belongs to the wave
 NARROW = 0.35  # smoothing leaves less of a pacemaker spike
 BLOCK_S = 0.025  # f waves are slower, muscle noise is faster
@@ -56,13 +57,15 @@ class PWave:
     off: float
 
 
-def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | None) -> PWave | None:
+def p_wave(
+    beat: AverageBeat, interval: float, qrs_on: float, t_off: float | None, *, steady: bool
+) -> PWave | None:
     """The P wave of *beat*, or ``None`` if there is none.
 
     Parameters
     ----------
-    interval
-        Usual time from the beat before, s.
+    interval, steady
+        Usual time from the beat before, s; whether the beats keep to it.
     qrs_on, t_off
         Indices into the beat.
     """
@@ -78,8 +81,13 @@ def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | Non
     smooth = moving_mean(beat.samples[:, :end], rate, SMOOTH_S, times=2)
     edge = max(1, round(EDGE_S * rate))
     wave, raw = _above_line(smooth[:, start:], edge), _above_line(beat.samples[:, start:end], edge)
-    top = _lonely_top(_height(smooth, wave, start, weights, rate), wave * weights[:, None], rate)
-    if top is None:
+    height = _height(smooth, wave, start, weights, rate)
+    tops = find_peaks(height[: len(height) + round((GUARD_S - PEAK_TO_QRS_S) * rate)])[0]
+    if not len(tops):
+        return None
+    top = int(tops[height[tops].argmax()])
+    cycle = interval * rate if steady else None
+    if height[top] < LEAST_UV or _flutters(height, wave * weights[:, None], top, cycle, rate):
         return None
     near = slice(max(top - round(NEAR_S * rate), 0), top + round(NEAR_S * rate) + 1)
     if np.abs(wave[:, near]).max(axis=1).mean() < NARROW * np.abs(raw[:, near]).max(axis=1).mean():
@@ -102,34 +110,32 @@ def p_wave(beat: AverageBeat, interval: float, qrs_on: float, t_off: float | Non
     )
 
 
-def _lonely_top(height: Signal, wave: Signal, rate: float) -> int | None:
-    """The highest place that is not too near to the QRS; ``None`` if a like wave is nearly as high."""
-    tops = find_peaks(height[: len(height) + round((GUARD_S - PEAK_TO_QRS_S) * rate)])[0]
-    if not len(tops):
-        return None
-    top = int(tops[height[tops].argmax()])
-    if height[top] < LEAST_UV:
-        return None
+def _flutters(height: Signal, wave: Signal, top: int, cycle: float | None, rate: float) -> bool:
+    """Whether a wave like the one at *top* and nearly as high stands beside it, upright or upside down.
+
+    An upright one must, if the rhythm is steady, lie a whole number of times within a *cycle*, in samples:
+    flutter waves that are seen in an average are in step with the QRS; a U wave need not be.
+    """
     apart = round(ALONE_S * rate)
     for side in (range(max(top - apart, 0)), range(min(top + apart + 1, len(height)), len(height))):
         rival = max(side, key=lambda place: height[place], default=top)
-        if rival != top and height[rival] > ALONE * height[top] and _alike(wave, top, rival, rate):
-            return None
-    return top
+        if rival == top or height[rival] <= ALONE * height[top]:
+            continue
+        like = _similarity(wave, top, rival, rate)
+        in_step = cycle is None or abs((turns := cycle / abs(rival - top)) - round(turns)) < IN_STEP
+        if like < -RIVAL or (like > RIVAL and in_step):
+            return True
+    return False
 
 
-def _alike(wave: Signal, one: int, other: int, rate: float) -> bool:
-    """Whether two waves have the same shape in all leads, perhaps upside down, as flutter waves have.
-
-    A U wave has its own.
-    """
+def _similarity(wave: Signal, one: int, other: int, rate: float) -> float:
+    """Correlation of two waves over all leads; a U wave has a shape of its own."""
     half = min(round(WIDE_HALF_S * rate), one, other, wave.shape[1] - 1 - one, wave.shape[1] - 1 - other)
-    first, second = (wave[:, at - half : at + half + 1] for at in (one, other))
     if half < 1:
-        return False
-    first, second = (part - part.mean(axis=1, keepdims=True) for part in (first, second))
-    size = np.sqrt((first**2).sum() * (second**2).sum())
-    return bool(abs((first * second).sum()) > RIVAL * size)
+        return 0.0
+    first, second = (_above_line(wave[:, at - half : at + half + 1], 1) for at in (one, other))
+    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum()) / max(size, 1e-9)
 
 
 def _weights(beat: AverageBeat) -> Signal:
