@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
 UNLIKE = -1
@@ -14,7 +15,7 @@ MOST_KINDS = 3
 ROUNDS = 2
 
 
-def kinds_of(shapes: Signal, alike: float) -> Index:
+def kinds_of(shapes: npt.NDArray[np.floating[Any]], alike: float) -> Index:
     """The kind of each beat, from 0 for the usual one; ``UNLIKE`` where it has no company.
 
     Two beats are as like as ``2 a·b / (a·a + b·b)``: the correlation of their shapes, less if one is larger.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
-from cardioserver.signal.smoothing import smooth
+from cardioserver.signal.smoothing import Value, smooth
 
 Signal = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
@@ -21,11 +21,12 @@ AMPLITUDE_HZ = 2.0  # how fast the amplitude of the mains in a lead may change
 SUDDEN_HZ = 5.0  # the same where something was switched or touched
 OUTLIER = 3.0  # times the typical misfit; beyond lies a QRS
 AROUND_S = 0.4  # longer than a QRS, shorter than what a slow course misses of a sudden change
+LAGS = (1, 3)  # pairs of blocks: the first is never ambiguous, the second is more exact
 ROUNDS = 2
 LOCAL_DEGREE = 3  # of the polynomial that stands for the ECG within three mains periods
 CHANCE = 3.0  # how often the power of chance a line must have to be taken for mains
 SUDDEN_CHANCE = 12.0  # the same for a sudden change
-LASTING = 4  # blocks; the windows of nearer ones overlap, so noise looks alike in them
+LASTING = 2  # pairs of blocks; the windows of nearer ones overlap, so noise looks alike in them
 LASTING_SHARE = 0.1
 
 
@@ -66,28 +67,49 @@ def remove_mains(samples: Signal, rate: float, mains: float) -> Signal:
     padded[:, count:] = samples[:, -1:]
     centre_phase = np.arange(blocks)[:, None, None] * block * omega
     lines = _local_lines(padded.reshape(rows, blocks, block), omega) * np.exp(-1j * centre_phase)
-    inside = np.zeros(blocks)
-    inside[1 : count // block - 1] = 1
-
-    block_rate = rate / block
-    weights = inside
-    turn = np.zeros(blocks)
-    first = np.ascontiguousarray(lines[:, :, 0])
-    for _ in range(ROUNDS):
-        turn = _follow(first, weights, turn, block_rate)
-        steady = first * np.exp(-1j * turn)[:, None]
-        misfit = np.abs(steady - smooth(steady, weights, AMPLITUDE_HZ / block_rate))
-        weights = _trust(misfit, np.median(misfit, axis=0), inside)
-    turns = np.exp(1j * turn[:, None, None] * orders)
-    steady = lines * turns.conj()
+    inside = np.zeros((blocks + 1) // 2 * 2)
+    inside[1 : count // block - 1] = 0.5  # the first and last are no measurements
+    inside = inside[::2] + inside[1::2]
+    pair_rate = rate / block / 2
+    turn, weights = _phase(_pairs(lines[:, :, 0]), inside, pair_rate)
+    turns = np.exp(1j * _of_each(turn, blocks)[:, None, None] * orders)
+    steady = _pairs(lines * turns.conj())
     kept = _lasting(steady, weights)
     present = np.flatnonzero(kept.any(axis=0))
     if not len(present):
         return samples.copy()
     course = np.zeros_like(steady)
-    course[:, kept] = _course(steady[:, kept], weights, inside, block_rate)
-    local = course[:, :, present] * (turns * np.exp(1j * centre_phase))[:, :, present]
+    course[:, kept] = _course(steady[:, kept], weights, inside, pair_rate)
+    each = _of_each(course[:, :, present], blocks)
+    local = each * (turns * np.exp(1j * centre_phase))[:, :, present]
     return np.subtract(samples, _waves(local, omega[present], block)[:, :count])
+
+
+def _phase(line: Complex, inside: Signal, pair_rate: float) -> tuple[Signal, Signal]:
+    """Phase of the mains against its nominal phase at each pair, radians, and the weight of each pair."""
+    turn = np.zeros(len(inside))
+    weights = inside
+    for _ in range(ROUNDS):
+        turn = _follow(line, weights, turn, pair_rate)
+        steady = line * np.exp(-1j * turn)[:, None]
+        weights = inside * _trust(_worst(steady - smooth(steady, weights, AMPLITUDE_HZ / pair_rate)))
+    return turn, weights
+
+
+def _pairs(lines: Complex) -> Complex:
+    """Means of two blocks, enough for whatever changes slowly; an odd last one stands for itself."""
+    odd = np.concatenate([lines[1::2], lines[len(lines) // 2 * 2 :]])
+    pairs: Complex = 0.5 * (lines[::2] + odd)
+    return pairs
+
+
+def _of_each(pairs: npt.NDArray[Value], blocks: int) -> npt.NDArray[Value]:
+    """The values of the blocks on straight lines through those of the pairs."""
+    step = np.concatenate([pairs[1:2] - pairs[:1], np.diff(pairs, axis=0), pairs[-1:] - pairs[-2:-1]]) / 4
+    each = np.empty((2 * len(pairs), *pairs.shape[1:]), dtype=pairs.dtype)
+    each[::2] = pairs - step[:-1]
+    each[1::2] = pairs + step[1:]
+    return each[:blocks]
 
 
 def _local_lines(blocks: Signal, omega: Signal) -> Complex:
@@ -113,12 +135,12 @@ def _local_lines(blocks: Signal, omega: Signal) -> Complex:
     return lines
 
 
-def _follow(line: Complex, weights: Signal, turn: Signal, block_rate: float) -> Signal:
-    """Phase of the mains against its nominal phase at each block, radians; *turn* is the last guess."""
-    limit = 2 * math.pi * MAX_DRIFT_HZ / block_rate
-    cutoff = TRACKING_HZ / block_rate
-    power = (np.abs(line) ** 2).sum(axis=1)
-    for lag in (1, 6):
+def _follow(line: Complex, weights: Signal, turn: Signal, pair_rate: float) -> Signal:
+    """The phase of the mains; *turn* is the last guess."""
+    limit = 2 * math.pi * MAX_DRIFT_HZ / pair_rate
+    cutoff = TRACKING_HZ / pair_rate
+    power = _power(line).sum(axis=1)
+    for lag in LAGS:
         steady = line * np.exp(-1j * turn)[:, None]
         pairs = weights[lag:] * weights[:-lag]
         advance = np.einsum("bl,bl->b", steady[lag:], steady[:-lag].conj())
@@ -131,39 +153,49 @@ def _follow(line: Complex, weights: Signal, turn: Signal, block_rate: float) -> 
     return turn
 
 
-def _trust(misfit: Signal, typical: Signal, inside: Signal) -> Signal:
-    """Weight of each block, 0 to 1, from how badly the sines fit it in any lead (Geman-McClure)."""
-    worst = (misfit / (OUTLIER * (typical + 1e-3))).max(axis=1)
-    weights: Signal = inside / (1 + worst**2) ** 2
+def _worst(misfit: Complex) -> Signal:
+    """How badly the sines fit in the worst lead, in units of what is typical of that lead."""
+    size = np.sqrt(_power(misfit))
+    worst: Signal = (size / (np.median(size, axis=0) + 1e-3)).max(axis=1)
+    return worst
+
+
+def _trust(misfit: Signal) -> Signal:
+    """Weight of each pair of blocks, 0 to 1 (Geman-McClure)."""
+    weights: Signal = 1 / (1 + (misfit / OUTLIER) ** 2) ** 2
     return weights
 
 
+def _power(lines: Complex) -> Signal:
+    power: Signal = lines.real**2 + lines.imag**2
+    return power
+
+
 def _lasting(steady: Complex, weights: Signal) -> npt.NDArray[np.bool_]:
-    """In which leads which lines keep their phase from one block to a later one, shape ``(leads, lines)``."""
+    """In which leads which lines keep their phase from one pair to a later one, shape ``(leads, lines)``."""
     pairs = weights[LASTING:] * weights[:-LASTING]
     kept = np.abs(np.einsum("b,blo,blo->lo", pairs, steady[LASTING:], steady[:-LASTING].conj()))
-    power = np.einsum("b,blo->lo", weights, steady.real**2 + steady.imag**2)
+    power = np.einsum("b,blo->lo", weights, _power(steady))
     lasting: npt.NDArray[np.bool_] = kept * weights.sum() > LASTING_SHARE * power * pairs.sum()
     return lasting
 
 
-def _course(steady: Complex, weights: Signal, inside: Signal, block_rate: float) -> Complex:
+def _course(steady: Complex, weights: Signal, inside: Signal, pair_rate: float) -> Complex:
     """The course of each line: what is slow, and where that misses for longer than a QRS, what is sudden."""
-    course = _beyond_chance(steady, weights, AMPLITUDE_HZ / block_rate, CHANCE)
+    course = _beyond_chance(steady, weights, AMPLITUDE_HZ / pair_rate, CHANCE)
     missed = steady - course
-    misfit = np.abs(missed)
-    around = median_filter(misfit[::2], size=round(AROUND_S * block_rate / 2), axes=(0,), mode="mirror")
-    typical = np.repeat(around, 2, axis=0)[: len(misfit)] + np.median(misfit, axis=0)
-    weights = _trust(misfit, typical, inside)
-    return course + _beyond_chance(missed, weights, SUDDEN_HZ / block_rate, SUDDEN_CHANCE)
+    misfit = _worst(missed)
+    around = median_filter(misfit, size=round(AROUND_S * pair_rate), mode="mirror")
+    weights = inside * _trust(misfit / (1 + around))
+    return course + _beyond_chance(missed, weights, SUDDEN_HZ / pair_rate, SUDDEN_CHANCE)
 
 
 def _beyond_chance(lines: Complex, weights: Signal, cutoff: float, often: float) -> Complex:
     """The smooth course of each line, as far as it is mains rather than chance (Wiener)."""
     course = smooth(lines, weights, cutoff)
-    noise = weights @ np.abs(lines - course) ** 2 / (weights.sum() + 1e-9)
+    noise = weights @ _power(lines - course) / (weights.sum() + 1e-9)
     chance = often * 2.2 * cutoff * noise  # 2.2 cutoff: share of white noise that passes the smoother
-    power = np.abs(course) ** 2
+    power = _power(course)
     course *= np.clip(1 - chance / np.maximum(power, 1e-9), 0, 1)
     return course
 
@@ -174,15 +206,14 @@ def _waves(local: Complex, omega: Signal, block: int) -> Signal:
     share = (np.arange(block) + (0.5 if block % 2 == 0 else 0.0)) / block
     ahead = np.exp(1j * np.outer(omega, share * block)) * (1 - share)
     back = np.exp(1j * np.outer(omega, share * block - block)) * share
-    synthesis = np.stack([ahead, back]).conj()
-    fade = np.stack([synthesis.real, synthesis.imag], axis=2).reshape(2, 2 * lines, block)
-    ends = np.concatenate(
-        [local[:1] * np.exp(-1j * omega * block), local, local[-1:] * np.exp(1j * omega * block)]
-    )
-    parts = np.ascontiguousarray(ends).view(np.float64).reshape(-1, 2 * lines)
-    flat: Signal = (parts[:-rows] @ fade[0] + parts[rows:] @ fade[1]).reshape(blocks + 1, rows, block)
-    waves: Signal = flat.transpose(1, 0, 2).reshape(rows, -1)[:, block - block // 2 :]
-    return waves
+    synthesis = np.concatenate([ahead, back]).conj()
+    fade = np.stack([synthesis.real, synthesis.imag], axis=1).reshape(4 * lines, block)
+    parts = np.empty((rows, blocks + 1, 2, lines), dtype=np.complex128)
+    parts[:, 1:, 0] = parts[:, :-1, 1] = local.transpose(1, 0, 2)
+    parts[:, 0, 0] = parts[:, 0, 1] * np.exp(-1j * omega * block)
+    parts[:, -1, 1] = parts[:, -1, 0] * np.exp(1j * omega * block)
+    waves: Signal = (parts.view(np.float64).reshape(-1, 4 * lines) @ fade).reshape(rows, -1)
+    return waves[:, block - block // 2 :]
 
 
 def mains_sizes(samples: Signal, rate: float) -> Signal:

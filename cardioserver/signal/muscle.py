@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import find_peaks
+
+from cardioserver.signal.alignment import QRS_S, like_beats
+from cardioserver.signal.likeness import ENOUGH, UNLIKE
+from cardioserver.signal.smoothing import between
 
 Signal = npt.NDArray[np.float64]
+Single = npt.NDArray[np.float32]  # enough for noise, and half the memory to move
 Index = npt.NDArray[np.intp]
 
-EDGES_HZ = (40.0, 20.0, 10.0)  # muscle noise above, P and T below; the QRS alone reaches into it
-ENERGY_S = 0.05
-OWN_LIMIT = 4.0  # power over noise at which something is there, seen in one lead
-POOLED_LIMIT = 2.5  # the same, seen in the mean of all leads
-QRS_S = (0.10, 0.14)  # window about the fiducial point of a beat
-REFRACTORY_S = 0.25
-QRS_WIDTH_S = 0.08
-ALIGN_S = 0.03  # how far the first guess of a fiducial point may be off
-ALIGN_ROUNDS = 2
-LIKENESS = 0.7
-ENOUGH_BEATS = 4
-MEAN_BY_MEDIAN = 1.2  # of the power of band-limited noise seen through ENERGY_S
+EDGES_HZ = (20.0, 10.0)  # muscle noise above, P, T and flutter waves below; the QRS reaches into it
+EDGE_WIDTH = 0.6  # of the edge, on both sides: a steeper one rings
+SPLIT_HZ = 100.0  # enough to know what lies below the highest edge
+PADDING_S = 0.25
+BLOCK_S = 0.02
+POWER_BLOCKS = 3
+USUAL_S = 1.0
+MEAN_BY_MEDIAN = 1.2  # of the power of band-limited noise seen through POWER_BLOCKS
+UNSEEN_UV = 4.0  # rms in a band; less is not worth any change of the ECG
+
+LIMIT = 15.0  # power over noise at which something is there, in one lead; less in the mean of several
+AVERAGE_LIMIT = 4.0  # the same in the average beat, over what is left of the noise in it
+LOW = 4.0  # power over noise that noise itself may have
+
+BEAT_S = (0.25, 0.45)  # span of the average beat, shorter if beats are nearer
+BEAT_SHARE = (0.38, 0.62)
 
 
 def remove_muscle(samples: Signal, rate: float) -> Signal:
     """*samples* without most of the muscle noise.
 
-    The signal is split into frequency bands. Below 10 Hz, where P and T are, nothing is touched. Above, a
-    band passes only while its power rises out of its usual level, in the mean of all leads: so QRS
-    complexes, spikes and notches stay whole and the noise between them goes (Wiener filtering in the
-    time-frequency plane: S. Nikolaev, A. Gotchev et al., "Wavelet domain Wiener filtering for ECG
-    denoising using improved signal estimate", ICASSP 2000). Within a QRS what is common to like beats is
-    known better than one beat shows it (ensemble averaging: P. Laguna et al., "Adaptive filter for
-    event-related bioelectric signals using an impulse correlated reference input", IEEE Trans. Biomed.
-    Eng. 39:1032, 1992); only the difference to it must rise out of the noise to pass.
+    The signal is split into bands; below 10 Hz, where P, T and flutter waves are, nothing is touched.
+    What is common to like beats is known better than one beat shows it and stays (ensemble averaging:
+    P. Laguna et al., "Adaptive filter for event-related bioelectric signals using an impulse correlated
+    reference input", IEEE Trans. Biomed. Eng. 39:1032, 1992), each time as large and as late as that beat
+    shows it. Of the rest passes what rises far out of its usual level: ectopic beats, spikes, notches
+    (Wiener filtering in the time-frequency plane: S. Nikolaev, A. Gotchev et al., "Wavelet domain Wiener
+    filtering for ECG denoising using improved signal estimate", ICASSP 2000). Noise too small to be seen
+    stays.
 
     Parameters
     ----------
@@ -48,103 +61,145 @@ def remove_muscle(samples: Signal, rate: float) -> Signal:
     array
         µV, same shape.
     """
-    bands = []
-    rest = samples
-    for edge in EDGES_HZ:
-        lower = _low_pass(rest, rate, edge)
-        bands.append(rest - lower)
-        rest = lower
-    noises = [_noise(band, rate) for band in bands]
-    beats = _like_beats(bands, noises, rate)
-    return rest + sum(_quiet(band, noise, beats, rate) for band, noise in zip(bands, noises, strict=True))
+    count = samples.shape[1]
+    block = max(1, round(BLOCK_S * rate))
+    margin = math.ceil(max(BEAT_S) * rate / block) * block
+    blocks = -(-count // block)
+    bands = np.zeros((len(EDGES_HZ), len(samples), blocks * block + 2 * margin), dtype=np.float32)
+    known = slice(margin, margin + count)
+    _split(samples, rate, bands[..., known])
+    beats, kinds = like_beats(bands, _power(bands, block, margin), margin, block, rate)
+    averages = list(_take_averages(bands, beats, kinds, rate, known))
+    power = _power(bands, block, margin)
+    usual = _usual(power, round(count / rate / USUAL_S))
+    independent = _independent(power / usual)
+    for average in averages:
+        _fit(bands, average, usual.mean(axis=2), independent, rate)
+    passing = _passing(_power(bands, block, margin) / usual, LIMIT, independent)
+    noisy = (1 - passing) * (1 - np.minimum(UNSEEN_UV**2 / usual, 1))
+    filtered = samples.copy()
+    for band, share in zip(bands, noisy, strict=True):
+        filtered -= between(share, block)[:, :count] * band[:, known]
+    return filtered
 
 
-def _low_pass(samples: Signal, rate: float, edge: float) -> Signal:
-    """Triangular smoothing: half of the amplitude passes at *edge* Hz."""
-    width = max(1, round(0.443 * rate / edge / 2) * 2 + 1)
-    once = uniform_filter1d(samples, width, axis=1, mode="mirror")
-    twice: Signal = uniform_filter1d(once, width, axis=1, mode="mirror")
-    return twice
-
-
-def _noise(band: Signal, rate: float) -> Signal:
-    """Usual power of the band in each lead, shape ``(leads, 1)``."""
-    power = _power(band, rate)
-    usual: Signal = (
-        MEAN_BY_MEDIAN * np.median(power[:, :: max(1, round(0.02 * rate))], axis=1, keepdims=True) + 1e-3
+def _split(samples: Signal, rate: float, bands: Single) -> None:
+    """Fill *bands*, the highest first: what lies between its edge and that of the band before."""
+    leads, count = samples.shape
+    step = max(1, int(rate / SPLIT_HZ))
+    slow = -(-count // step)
+    padded = np.empty((leads, slow * step), dtype=np.float32)
+    padded[:, :count] = samples
+    padded[:, :count] -= samples[:, :1]
+    padded[:, count:] = padded[:, count - 1 : count]
+    means = (padded.reshape(-1, step) @ np.full(step, 1 / step, dtype=np.float32)).reshape(leads, slow)
+    line = np.linspace(means[:, 0], means[:, -1], slow, axis=1)  # without it the ends meet
+    around = round(PADDING_S * rate / step)
+    size = next_fast_len(slow + 2 * around, real=True)
+    reflected = np.pad(
+        means - line, ((0, 0), (around, size - slow - around)), mode="reflect", reflect_type="odd"
     )
-    return usual
+    spectrum = rfft(reflected)
+    hertz = rfftfreq(size, step / rate)
+    upper = padded
+    for band, edge in zip(bands, EDGES_HZ, strict=True):
+        slope = np.clip((hertz / edge - 1) / EDGE_WIDTH, -1, 1)
+        low = irfft(spectrum * (0.5 - 0.5 * np.sin(np.pi / 2 * slope)), size)[:, around : around + slow]
+        lower = between(low + line, step)
+        np.subtract(upper[:, :count], lower[:, :count], out=band)
+        upper = lower
 
 
-def _power(band: Signal, rate: float) -> Signal:
-    """Power of the band about each sample, µV²."""
-    power: Signal = uniform_filter1d(band**2, max(1, round(ENERGY_S * rate)), axis=1, mode="mirror")
+def _power(bands: Single, block: int, margin: int) -> Single:
+    """Power about each block, µV², shape ``(bands, leads, blocks)``."""
+    parts = bands.reshape(*bands.shape[:2], -1, block)[:, :, margin // block : -(margin // block)]
+    power: Single = uniform_filter1d(np.einsum("klnb,klnb->kln", parts, parts) / block, POWER_BLOCKS, axis=2)
     return power
 
 
-def _passing(power: Signal, noise: Signal) -> Signal:
-    """Share that passes, 0 to 1, for each sample."""
-    limit = OWN_LIMIT if len(power) == 1 else POOLED_LIMIT
-    ratio = (power / noise).mean(axis=0)
-    share: Signal = np.clip(1 - limit / np.maximum(ratio, limit), 0, 1)
-    return share
+def _usual(power: Single, seconds: int) -> Single:
+    """The usual power about each block: medians over a second, smoothed over three."""
+    blocks = power.shape[2]
+    seconds = min(max(1, seconds), blocks)
+    whole = power[..., : blocks // seconds * seconds]
+    medians = np.median(whole.reshape(*power.shape[:2], seconds, -1), axis=3)
+    smooth = uniform_filter1d(MEAN_BY_MEDIAN * medians, 3, axis=2, mode="nearest") + 1e-3
+    at = np.clip((np.arange(blocks) + 0.5) * seconds / blocks - 0.5, 0, seconds - 1)
+    before = np.minimum(at.astype(np.intp), max(seconds - 2, 0))
+    after = np.minimum(before + 1, seconds - 1)
+    share = (at - before).astype(np.float32)
+    usual: Single = smooth[..., before] + (smooth[..., after] - smooth[..., before]) * share
+    return usual
 
 
-def _quiet(band: Signal, noise: Signal, beats: Index, rate: float) -> Signal:
-    """The band without noise: the common course of like beats, and whatever rises out of the noise."""
-    quiet = band * _passing(_power(band, rate), noise)
-    if len(beats) < ENOUGH_BEATS:
-        return quiet
-    where = beats[:, None] + _window(rate)
-    each = band[:, where]
-    common = each.mean(axis=1)
-    chance = noise / len(beats)
-    common *= np.clip(1 - chance / np.maximum(_power(common, rate), chance), 0, 1)
-    own = each - common[:, None]
-    power = _power(own.reshape(len(band), -1), rate)
-    own *= _passing(power, noise).reshape(where.shape)
-    quiet[:, where] = common[:, None] + own
-    return quiet
+def _independent(ratio: Single) -> float:
+    """To how many independent leads those in *ratio* amount: how much steadier their mean is."""
+    low = np.minimum(ratio, LOW)
+    return max(1.0, float(low.var(axis=2).mean() / (low.mean(axis=1).var(axis=1).mean() + 1e-9)))
 
 
-def _window(rate: float) -> Index:
-    """Sample numbers of a QRS against its fiducial point."""
-    before, after = QRS_S
-    window: Index = np.arange(-round(before * rate), round(after * rate), dtype=np.intp)
-    return window
+def _passing(ratio: Single, limit: float, independent: float) -> Single:
+    """Share that passes, 0 to 1, where the power is *ratio* times the noise; shape ``(bands, leads, …)``."""
+    pooled = limit / independent**0.25
+    share = np.maximum(ratio / limit, ratio.mean(axis=1, keepdims=True) / pooled) - 1
+    passing: Single = np.clip(share, 0, 1) * (1 - 1 / np.maximum(ratio, 1))
+    return passing
 
 
-def _like_beats(bands: list[Signal], noises: list[Signal], rate: float) -> Index:
-    """Fiducial samples of the beats that look alike, each aligned with their mean."""
-    seen: Signal = sum(bands[1:], bands[0]) / np.sqrt(sum(noises[1:], noises[0]))
-    slack = round(ALIGN_S * rate)
-    offsets = _window(rate)
-    wide_offsets = np.arange(offsets[0] - slack, offsets[-1] + slack + 1)
-    beats = _loudest(seen, rate)
-    beats = beats[(beats + wide_offsets[0] >= 0) & (beats + wide_offsets[-1] < seen.shape[1])]
-    if len(beats) < ENOUGH_BEATS:
-        return np.empty(0, dtype=np.intp)
-    width = len(offsets)
-    wide = seen[:, beats[:, None] + wide_offsets]
-    shifted = np.lib.stride_tricks.sliding_window_view(wide, width, axis=2)
-    model = wide[:, :, slack : slack + width].mean(axis=1)
-    for _ in range(ALIGN_ROUNDS):
-        score = np.tensordot(shifted, model, axes=([0, 3], [0, 1]))
-        best = score.argmax(axis=1)
-        picked = shifted[:, np.arange(len(beats)), best]
-        norm = np.sqrt((picked**2).sum(axis=(0, 2)) * (model**2).sum())
-        likeness = score.max(axis=1) / np.maximum(norm, 1e-9)
-        alike = likeness > min(LIKENESS, float(np.median(likeness)) - 0.1)  # noise makes all less alike
-        model = picked[:, alike].mean(axis=1)
-    aligned: Index = (beats + best - slack)[alike]
-    return aligned
+@dataclass(frozen=True, slots=True, eq=False)
+class _Average:
+    """The average of like beats.
+
+    Attributes
+    ----------
+    starts
+        First samples of the beats.
+    fiducial
+        Sample of the fiducial point in the average.
+    shape
+        µV, shape ``(bands, leads, samples)``.
+    count
+        How many beats it is the average of; those at the ends of the record are not whole.
+    """
+
+    starts: Index
+    fiducial: int
+    shape: Single
+    count: int
 
 
-def _loudest(seen: Signal, rate: float) -> Index:
-    """Samples about which all leads together are loudest: the QRS complexes."""
-    activity = uniform_filter1d((seen**2).mean(axis=0), max(1, round(QRS_WIDTH_S * rate)), mode="constant")
-    ceiling = np.sort(activity)[-max(1, len(activity) // 50)]
-    peaks: Index = find_peaks(
-        activity, height=max(0.3 * ceiling, 1e-9), distance=max(1, round(REFRACTORY_S * rate))
-    )[0]
-    return peaks
+def _take_averages(
+    bands: Single, beats: Index, kinds: Index, rate: float, known: slice
+) -> Iterator[_Average]:
+    """Take the average of each kind of beat away from its beats."""
+    nearest = float(np.diff(np.sort(beats[kinds != UNLIKE])).min(initial=bands.shape[2]))
+    before, after = (
+        round(min(seconds * rate, share * nearest)) for seconds, share in zip(BEAT_S, BEAT_SHARE, strict=True)
+    )
+    for kind in range(int(kinds.max(initial=UNLIKE)) + 1):
+        starts = beats[kinds == kind] - before
+        whole = (starts >= known.start) & (starts + before + after <= known.stop)
+        if whole.sum() < ENOUGH:
+            continue
+        spans = [bands[..., start : start + before + after] for start in starts]
+        shape = np.mean([spans[beat] for beat in np.flatnonzero(whole)], axis=0)
+        for span in spans:
+            np.subtract(span, shape, out=span)
+        yield _Average(starts, before, shape, int(whole.sum()))
+
+
+def _fit(bands: Single, average: _Average, noise: Single, independent: float, rate: float) -> None:
+    """Leave in *bands* what is noise in the average; take away by how much each QRS is larger or later."""
+    width = round(POWER_BLOCKS * BLOCK_S * rate)
+    chance = noise[..., None] * np.float32(1 / (average.count - 1))
+    ratio = uniform_filter1d(average.shape**2, width, axis=2) / chance
+    kept = average.shape * _passing(ratio, AVERAGE_LIMIT, independent)
+    before, after = (round(seconds * rate) for seconds in QRS_S)
+    qrs = slice(max(average.fiducial - before, 0), average.fiducial + after)
+    larger, later = kept[..., qrs], np.gradient(kept, axis=2)[..., qrs]
+    weighted = [change / noise[..., None] for change in (larger, later)]
+    for start in average.starts:
+        span = bands[..., start : start + kept.shape[2]]
+        span += average.shape - kept
+        for change, weight in zip((larger, later), weighted, strict=True):
+            span[..., qrs] -= change * np.vdot(span[..., qrs], weight) / (np.vdot(change, weight) + 1)

@@ -1,4 +1,4 @@
-"""Smoothing of evenly spaced values."""
+"""Smoothing of evenly spaced values, and straight lines between them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import uniform_filter1d
 
 Value = TypeVar("Value", np.float64, np.complex128)
+Real = TypeVar("Real", np.float32, np.float64)
 
 _WEIGHT_FLOOR = 1e-6  # keeps the equations definite where nothing is known: there the penalty draws a line
 
@@ -68,3 +69,28 @@ def moving_mean(
     for _ in range(times):
         samples = uniform_filter1d(samples, size, axis=-1, mode="nearest")
     return samples
+
+
+def between(blocks: npt.NDArray[Real], block: int) -> npt.NDArray[Real]:
+    """Straight lines through the centres of blocks, level before the first and after the last one.
+
+    Parameters
+    ----------
+    blocks
+        Shape ``(rows, n)``.
+    block
+        Samples in a block.
+
+    Returns
+    -------
+    array
+        Shape ``(rows, n * block)``.
+    """
+    rows, n = blocks.shape
+    share = (np.arange(block) + (0.5 if block % 2 == 0 else 0.0)) / block
+    pairs = np.empty((rows, n + 1, 2), dtype=blocks.dtype)
+    pairs[:, 1:, 0] = pairs[:, :-1, 1] = blocks
+    pairs[:, 0, 0], pairs[:, -1, 1] = blocks[:, 0], blocks[:, -1]
+    lines: npt.NDArray[Real] = pairs.reshape(-1, 2) @ np.stack([1 - share, share]).astype(blocks.dtype)
+    begin = block - block // 2
+    return lines.reshape(rows, -1)[:, begin : begin + n * block]

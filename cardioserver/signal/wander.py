@@ -11,7 +11,7 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.likeness import UNLIKE, kinds_of
-from cardioserver.signal.smoothing import smooth
+from cardioserver.signal.smoothing import between, smooth
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -21,9 +21,9 @@ BLOCK_S = 0.02
 SLOW_HZ = 0.5  # below the 0.67 Hz that AHA 2007 (Kligfield et al.) allows a zero-phase filter
 BEAT_SHARE = 1.1  # of the heart rate: the fastest baseline that is followed once the beat is known
 WANDER_HZ = 1.6  # the same in a fast rhythm
-FASTEST_HZ = 2.4  # followed where it is plainly there; flutter waves begin at 4 Hz
+FASTEST_HZ = 2.6  # followed where it is plainly there; flutter waves begin at 4 Hz
 SEEN_UV = 5.0  # the resolution of most recorders: a faster wander below it is left alone
-SEEN_SHARE = 0.01  # of the height of the beat: what beats differ by is no wander
+SEEN_SHARE = 0.005  # of the height of the beat: what beats differ by is no wander
 LOUD = 1.5  # times larger than other leads: more say than this no lead has, be it for noise
 REFRACTORY_S = 0.3
 SHAPE_S = (0.10, 0.36)  # span of a beat that makes it like another
@@ -68,8 +68,9 @@ def remove_wander(samples: Signal, rate: float) -> Signal:
     """
     block = max(1, round(BLOCK_S * rate))
     levels = _block_means(samples, block)
-    wander = _wander(levels, rate / block)
-    return samples - _lines(wander, block, samples.shape[1])
+    wander = np.ascontiguousarray(_wander(levels, rate / block).T)
+    lines = between(np.append(wander, wander[:, -1:], axis=1), block)  # for what is left of the last block
+    return np.subtract(samples, lines[:, : samples.shape[1]])
 
 
 def _wander(levels: Signal, block_rate: float) -> Signal:
@@ -241,18 +242,3 @@ def _alike_in_each_beat(misfit: Signal, phases: _Phases) -> Signal:
     differs = uniform_filter1d(phases.mean(power / typical).mean(axis=1), WAVE_BLOCKS)
     weights: Signal = 1 / (1 + (np.maximum(differs, 0) / VARIABLE) ** 2)
     return weights[phases.phase]
-
-
-def _lines(blocks: Signal, block: int, count: int) -> Signal:
-    """Straight lines through the block centres, shape ``(leads, count)``."""
-    if len(blocks) == 1:
-        return np.repeat(blocks.T, count, axis=1)
-    share = (np.arange(block) + (0.5 if block % 2 == 0 else 0.0)) / block
-    last = blocks[-1:] - blocks[-2:-1]
-    ends = np.concatenate(
-        [2 * blocks[:1] - blocks[1:2], blocks, blocks[-1:] + last, blocks[-1:] + 2 * last]
-    ).T
-    pairs = np.stack([ends[:, :-1], ends[:, 1:]], axis=2).reshape(-1, 2)
-    lines = (pairs @ np.stack([1 - share, share])).reshape(len(ends), -1)
-    begin = block - block // 2
-    return lines[:, begin : begin + count]
