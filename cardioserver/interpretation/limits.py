@@ -9,8 +9,8 @@ from cardioserver.ecg.recording import SignalFormat
 REFERENCE = 12_000_000
 """Samples, all leads together, for which the limits are doubled: 33 minutes of twelve leads at 500 Hz."""
 
-MEMORY_PER_SAMPLE = 24
-"""Bytes beyond the fixed limit: three numbers of double precision for each sample."""
+MEMORY_PER_SAMPLE = 8
+"""Bytes beyond the fixed limit: one number of double precision for each sample."""
 
 
 @dataclass(frozen=True, slots=True)
