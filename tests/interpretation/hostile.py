@@ -15,7 +15,7 @@ from cardioserver.interpretation.document import Document
 from cardioserver.interpretation.interpreter import interpret as honestly
 from cardioserver.interpretation.person import Person
 
-ABORT, HANG, SPIN, BOMB, FAIL, REFUSE, TELL_PID = range(30_001, 30_008)
+ABORT, HANG, BOMB, FAIL, REFUSE, TELL_PID = range(30_001, 30_007)
 
 
 def hostile(recording: Recording, harm: int) -> Recording:
@@ -32,9 +32,6 @@ def interpret(recording: Recording, person: Person) -> Document:
             os.abort()
         case harm if harm == HANG:
             time.sleep(3600)
-        case harm if harm == SPIN:
-            while True:
-                pass
         case harm if harm == BOMB:
             np.ones(1 << 40, np.uint8)
         case harm if harm == FAIL:
