@@ -1,138 +1,137 @@
-"""QRS detection and beat classes against reference annotations."""
+"""QRS detection against reference annotations, in noise, and its speed.
+
+    python benchmarks/accuracy_beats.py --half 0|1 --weights FILE [--data ../shared/ecg]
+
+measures a network that has learned from one half of the records (``train_qrs.py --half``) on the other half.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import argparse
+import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
+import accuracy_classes
+import accuracy_noise
 import numpy as np
-from accuracy_records import Noise, at_ratio, clean_ptbxl, mitdb
-from wfdb.processing import xqrs_detect
+import wfdb
+from accuracy_finders import HEAD, Finder, finders, match, ours, row
+from accuracy_records import BEAT_SYMBOLS, clean_ptbxl, half_of, ludb, mitdb, qtdb
+from scipy.signal import resample_poly
 
-from cardioserver.signal.beats import find_beats
-from cardioserver.signal.quality import NOISE_LIMITS
-
-BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")  # ANSI/AAMI EC57
-CLASSES = {"normal": "NLRejB", "ventricular": "VE", "supraventricular": "AaJSn", "paced": "/f"}
-Finder = Callable[[np.ndarray, float], np.ndarray]
-
-
-def match(reference: np.ndarray, found: np.ndarray, tolerance: float) -> tuple[int, int, int]:
-    """True positives, false negatives and false positives; one to one, the nearest first in time."""
-    right, ref, det = 0, 0, 0
-    while ref < len(reference) and det < len(found):
-        apart = found[det] - reference[ref]
-        if abs(apart) <= tolerance:
-            nearer = det + 1 < len(found) and abs(found[det + 1] - reference[ref]) < abs(apart)
-            owed = ref + 1 < len(reference) and abs(
-                found[min(det + 1, len(found) - 1)] - reference[ref + 1]
-            ) < abs(found[min(det + 1, len(found) - 1)] - reference[ref])
-            if nearer and not owed:
-                det += 1
-                continue
-            right, ref, det = right + 1, ref + 1, det + 1
-        elif apart < 0:
-            det += 1
-        else:
-            ref += 1
-    return right, len(reference) - right, len(found) - right
+from cardioserver.signal import qrs_net
+from cardioserver.signal.beats import beats_of, find_beats
+from cardioserver.signal.trace import Trace
 
 
 def tables(data: Path, limit: int | None) -> str:
-    """Markdown tables of detection and classes."""
-    return "\n".join([_mitdb(data, limit), _classes(data, limit), _noise(data, limit)])
-
-
-def _ours(signal: np.ndarray, rate: float) -> np.ndarray:
-    return find_beats(signal, rate).samples
-
-
-def _finders() -> dict[str, Finder]:
-    finders: dict[str, Finder] = {"find_beats": _ours}
-    finders["wfdb xqrs"] = lambda signal, rate: xqrs_detect(signal[0] / 1000, rate, verbose=False)
-    if find_spec("neurokit2"):
-        import neurokit2
-
-        def neurokit(signal: np.ndarray, rate: float) -> np.ndarray:
-            clean = neurokit2.ecg_clean(signal[0], sampling_rate=int(rate))
-            return neurokit2.ecg_peaks(clean, sampling_rate=int(rate))[1]["ECG_R_Peaks"]
-
-        finders["NeuroKit2"] = neurokit
-    return finders
-
-
-def _row(name: str, counts: np.ndarray) -> str:
-    right, missed, invented = counts
-    sensitivity, predictivity = right / (right + missed), right / (right + invented)
-    f1 = 2 * right / (2 * right + missed + invented)
-    return (
-        f"| {name} | {100 * sensitivity:.2f} | {100 * predictivity:.2f} | {100 * f1:.3f} "
-        f"| {missed} | {invented} |"
+    """Markdown tables of detection, classes and speed."""
+    return "\n".join(
+        [
+            _whole_records(data, limit, finders()),
+            _ludb(data, limit),
+            accuracy_noise.clean_with_noise(data, limit),
+            accuracy_noise.bad_segments(data, limit, finders()),
+            accuracy_classes.tables(data, limit),
+            _speed(data),
+        ]
     )
 
 
-def _mitdb(data: Path, limit: int | None) -> str:
-    lines = [
-        "### MIT-BIH, whole records, ±150 ms",
-        "",
-        "| detector | Se, % | P+, % | F1, % | missed | invented |",
-        "|---|---|---|---|---|---|",
-    ]
-    records = list(mitdb(data))[:limit]
-    for name, find in _finders().items():
-        for leads in (1, 2) if find is _ours else (1,):
-            counts = np.zeros(3, dtype=int)
-            for _, signal, marks in records:
-                reference = marks.sample[[symbol in BEAT_SYMBOLS for symbol in marks.symbol]]
-                counts += match(reference, find(np.nan_to_num(signal[:leads]), 360.0), 54)
-            lines.append(_row(f"{name}, {leads} lead{'s' * (leads > 1)}", counts))
-    return "\n".join([*lines, ""])
+def _outside_flutter(found: np.ndarray, marks: wfdb.Annotation) -> np.ndarray:
+    """EC57, 4.3.3: what lies in ventricular flutter or fibrillation is not compared beat by beat."""
+    for symbol, sample in zip(marks.symbol, marks.sample, strict=True):
+        if symbol == "[":
+            begin = sample
+        elif symbol == "]":
+            found = found[(found < begin) | (found > sample)]
+    return found
 
 
-def _classes(data: Path, limit: int | None) -> str:
-    lines = [
-        "### Beat classes, MIT-BIH (paced beats need marks or 400 Hz; these records have neither)",
-        "",
-        "| leads | class | Se, % | P+, % |",
-        "|---|---|---|---|",
-    ]
-    for leads in (1, 2):
-        pairs: Counter[tuple[str, str]] = Counter()
-        for _, signal, marks in list(mitdb(data))[:limit]:
-            beats = find_beats(np.nan_to_num(signal[:leads]), 360.0)
-            for sample, symbol in zip(marks.sample, marks.symbol, strict=True):
-                true = next((name for name, symbols in CLASSES.items() if symbol in symbols), None)
-                nearest = int(np.abs(beats.samples - sample).argmin())
-                if true and abs(beats.samples[nearest] - sample) <= 54:
-                    pairs[true, beats.classes[nearest].value] += 1
-        for name in ("ventricular", "supraventricular"):
-            right = pairs[name, name]
-            all_true = sum(count for (true, _), count in pairs.items() if true == name)
-            all_said = sum(count for (_, said), count in pairs.items() if said == name)
-            lines.append(
-                f"| {leads} | {name} | {100 * right / all_true:.1f} | {100 * right / all_said:.1f} |"
-            )
-    return "\n".join([*lines, ""])
+def _whole_records(
+    data: Path, limit: int | None, compared: dict[str, Finder], half: int | None = None
+) -> str:
+    lines = []
+    for title, rate, source in (("MIT-BIH", 360.0, mitdb), ("QTDB", 250.0, qtdb)):
+        records = [
+            record
+            for number, record in enumerate(source(data))
+            if half is None or half_of(record[0], number, data) == half
+        ][:limit]
+        lines += [f"### {title}, {len(records)} whole records, ±150 ms", "", *HEAD]
+        for name, find in compared.items():
+            ways = {"1st lead": slice(0, 1)}
+            if name == "find_beats":
+                ways |= {"2nd lead": slice(1, 2), "both leads": slice(0, 2)}
+            elif source is qtdb:
+                continue
+            for way, leads in ways.items():
+                counts = np.zeros(3, dtype=int)
+                for _, signal, marks in records:
+                    reference = marks.sample[[symbol in BEAT_SYMBOLS for symbol in marks.symbol]]
+                    found = _outside_flutter(find(np.nan_to_num(signal[leads]), rate), marks)
+                    counts += match(reference, found, 0.15 * rate)
+                lines.append(row(f"{name}, {way}", counts))
+        lines.append("")
+    return "\n".join(lines)
 
 
-def _noise(data: Path, limit: int | None) -> str:
-    """One lead of clean PTB-XL records with NSTDB noise; the truth: beats of the twelve clean leads."""
-    lines = [
-        f"### QRS in noise: one lead, ±75 ms (12 clean leads as truth; noise limit {NOISE_LIMITS[1]:g} µV)",
-        "",
-        "| noise | Se, % | P+, % | F1, % | missed | invented |",
-        "|---|---|---|---|---|---|",
-    ]
-    records = clean_ptbxl(data, (60, 150), min(limit or 40, 40))
-    for kind in ("ma", "em", "bw"):
-        for decibel in (12, 6, 0):
-            source = Noise(data, kind)
-            counts = np.zeros(3, dtype=int)
-            for clean in records:
-                truth = find_beats(clean, 500.0).samples
-                noisy = at_ratio(clean, source.spans(*clean.shape), decibel)
-                counts += match(truth, find_beats(noisy[1:2], 500.0).samples, 37.5)
-            lines.append(_row(f"{kind} {decibel} dB", counts))
-    return "\n".join([*lines, ""])
+def _ludb(data: Path, limit: int | None) -> str:
+    """The reference place of a beat is the median of its marks in at least six leads."""
+    counts = np.zeros(3, dtype=int)
+    for number, (name, signal) in enumerate(ludb(data)):
+        if limit is not None and number >= limit:
+            break
+        marks = [wfdb.rdann(str(data / "ludb" / name), lead) for lead in accuracy_classes.LUDB_LEADS]
+        peaks = np.sort(np.concatenate([each.sample[np.array(each.symbol) == "N"] for each in marks]))
+        groups = np.split(peaks, np.flatnonzero(np.diff(peaks) > 75) + 1)
+        reference = np.array([np.median(group) for group in groups if len(group) >= 6])
+        found = find_beats(signal, 500.0).samples
+        inside = found[(found >= reference[0] - 75) & (found <= reference[-1] + 75)]
+        counts += match(reference, inside, 37.5)
+    return "\n".join(
+        ["### LUDB, 12 leads, annotated spans, ±75 ms", "", *HEAD, row("find_beats", counts), ""]
+    )
+
+
+def _speed(data: Path) -> str:
+    """CPU time, one thread: the best of thirty runs for the short record, one run for the long one."""
+    short = clean_ptbxl(data, (60, 150), 1)[0]
+    _, signal, _ = next(mitdb(data))
+    signal = resample_poly(np.nan_to_num(signal[[0, 1, 0]]), 500, 360, axis=1)
+    hours = np.tile(np.round(signal).astype("<i2"), 48)[:, : 24 * 3600 * 500]
+    best = min(_cpu_seconds(lambda: find_beats(short, 500.0)) for _ in range(30))
+    day = _cpu_seconds(lambda: beats_of(Trace(hours, (1.0, 1.0, 1.0)), 500.0))
+    return (
+        "### Speed\n\n| record | CPU time |\n|---|---|\n"
+        f"| 10 s × 12 leads × 500 Hz | {1000 * best:.1f} ms |\n"
+        f"| 24 h × 3 leads × 500 Hz | {day:.0f} s |\n"
+    )
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Measure a network on the half of the records it has not learned from."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "ecg")
+    parser.add_argument("--half", type=int, choices=[0, 1], required=True, help="the half learned from")
+    parser.add_argument("--weights", type=Path, required=True)
+    options = parser.parse_args()
+    with np.load(options.weights) as stored:
+        weights = tuple(stored.values())
+    qrs_net.stored_weights = lambda: weights
+    alone = {"find_beats": ours}
+    print(_whole_records(options.data, None, alone, 1 - options.half))
+    print(accuracy_noise.bad_segments(options.data, None, alone, 1 - options.half))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ import wfdb
 from scipy.signal import butter, resample_poly, sosfiltfilt, welch
 
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")  # ANSI/AAMI EC57
+LEARNED_NOISE = 0.5  # NSTDB up to here is for training the QRS network, the rest for measuring
 NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems", "pacemaker")
 
 
@@ -50,11 +51,24 @@ def mitdb(data: Path) -> Iterator[tuple[str, np.ndarray, wfdb.Annotation]]:
 
 
 class Noise:
-    """Spans of NSTDB noise at 500 Hz, the same ones in each run."""
+    """Spans of NSTDB noise, the same ones in each run.
 
-    def __init__(self, data: Path, kind: str, high_pass: float | None = None) -> None:
+    ``unlearned`` takes them from the part that the QRS network has not learned from.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        kind: str,
+        high_pass: float | None = None,
+        *,
+        rate: float = 500.0,
+        unlearned: bool = False,
+    ) -> None:
         signal = wfdb.rdrecord(str(data / "nstdb" / kind)).p_signal.T
-        signal = resample_poly(signal, 25, 18, axis=1)
+        if unlearned:
+            signal = signal[:, int(signal.shape[1] * LEARNED_NOISE) :]
+        signal = resample_poly(signal, int(rate), 360, axis=1)
         if high_pass:
             signal = sosfiltfilt(butter(2, high_pass, "high", fs=500, output="sos"), signal, axis=1)
         self._signal = signal
@@ -82,3 +96,13 @@ def qtdb(data: Path) -> Iterator[tuple[str, np.ndarray, wfdb.Annotation]]:
     for notes in sorted((data / "qtdb").glob("*.atr")):
         base = str(notes.with_suffix(""))
         yield notes.stem, wfdb.rdrecord(base).p_signal.T * 1000.0, wfdb.rdann(base, "atr")
+
+
+def half_of(name: str, number: int, data: Path) -> int:
+    """The half, 0 or 1, of a record where the network learns from one and is measured on the other.
+
+    *number* is its place among the records of its source; QTDB's excerpts go with their MIT-BIH records.
+    """
+    names = [header.stem for header in sorted((data / "mitdb").glob("*.hea"))]
+    patient = name.removeprefix("sel")
+    return (names.index(patient) if patient in names else number) % 2

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import wfdb
-from accuracy_beats import BEAT_SYMBOLS, match
 from accuracy_electrodes import table as electrodes
-from accuracy_records import Noise, clean_ptbxl, ludb
+from accuracy_finders import match
+from accuracy_records import BEAT_SYMBOLS, Noise, clean_ptbxl, ludb
 
 from cardioserver.ecg.lead import TWELVE_LEADS
 from cardioserver.ecg.recording import Recording, SignalFormat

@@ -1,10 +1,10 @@
 """Train the network that sees QRS complexes (``cardioserver/signal/qrs_net.npz``).
 
-    python benchmarks/train_qrs.py [--data ../shared/ecg] [--half 0|1] [--out FILE]
+    python benchmarks/train_qrs.py [--data ../shared/ecg] [--half 0|1] [--steps N N] [--out FILE]
 
 Learns from MIT-BIH, QTDB and LUDB; marks the beats of PTB-XL's twelve leads with what it has learned, and
 learns once more with these. With ``--half`` it learns from every second record only, and what it writes can
-be measured on the others: ``python benchmarks/accuracy.py beats --half 0 --weights FILE``. Takes about 15
+be measured on the others: ``python benchmarks/accuracy_beats.py --weights FILE --half 0``. Takes about 15
 minutes of one core.
 """
 
@@ -14,7 +14,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from training_segments import Record, Segments, annotated_records, ptbxl_records
+from accuracy_records import half_of
+from training_segments import SHARES, Record, Segments, annotated_records, ptbxl_records
 
 from cardioserver.signal import qrs_net
 from cardioserver.signal.beats import find_beats
@@ -41,24 +42,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "ecg")
     parser.add_argument("--half", type=int, choices=[0, 1], default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "cardioserver" / "signal" / "qrs_net.npz")
+    parser.add_argument("--steps", type=int, nargs=2, default=STEPS, help="without and with PTB-XL")
     options = parser.parse_args()
     random = np.random.default_rng(SEED)
-    records = chosen(list(annotated_records(options.data)), options.half)
-    weights = trained(Segments(options.data, records, random), STEPS[0], random)
+    records = chosen(list(annotated_records(options.data)), options.half, options.data)
+    weights = trained(Segments(options.data, records, random), options.steps[0], random)
     qrs_net.stored_weights = lambda: tuple(weights)
     marked = list(ptbxl_records(options.data, lambda signal, rate: find_beats(signal, rate).samples))
-    records += chosen(marked, options.half)
-    weights = trained(Segments(options.data, records, random), STEPS[1], random)
+    records += chosen(marked, options.half, options.data)
+    weights = trained(Segments(options.data, records, random), options.steps[1], random)
     np.savez(options.out, *weights)
 
 
-def chosen(records: list[Record], half: int | None) -> list[Record]:
-    """All records, or every second one of each source, beginning with number *half*."""
+def chosen(records: list[Record], half: int | None, data: Path) -> list[Record]:
+    """All records, or half of them."""
     if half is None:
         return records
-    sources = dict.fromkeys(record.source for record in records)
-    each = [[record for record in records if record.source == source] for source in sources]
-    return [record for same in each for record in same[half::2]]
+    kept = []
+    for source in SHARES:
+        same = [record for record in records if record.source == source]
+        kept += [one for number, one in enumerate(same) if half_of(one.name, number, data) == half]
+    return kept
 
 
 def trained(segments: Segments, steps: int, random: np.random.Generator) -> Weights:
@@ -112,8 +116,8 @@ def _forward(weights: Weights, leads: np.ndarray) -> tuple[np.ndarray, list[tupl
         made = made.reshape(len(values), -1, layer.outputs)
         out = made + values if layer.residual else made
         largest = np.zeros(0)
-        if layer.pool > 1:
-            pooled = out.reshape(len(out), -1, layer.pool, layer.outputs)
+        if layer.pooled:
+            pooled = out.reshape(len(out), -1, 2, layer.outputs)
             out = pooled.max(axis=2)
             largest = pooled == out[:, :, None]
         seen.append((looked_at, made > 0, largest))
@@ -131,7 +135,7 @@ def _backward(weights: Weights, seen: list[tuple[np.ndarray, ...]], wrong: np.nd
     slope = (answer @ weights[-2].T).reshape(last.shape)
     for number in reversed(range(len(LAYERS))):
         layer, (looked_at, positive, largest) = LAYERS[number], seen[number]
-        if layer.pool > 1:
+        if layer.pooled:
             slope = (slope[:, :, None] * largest).reshape(positive.shape)
         made = (slope * positive).reshape(-1, layer.outputs)
         slopes += [made.sum(axis=0), looked_at.T @ made]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import wfdb
-from accuracy_records import BEAT_SYMBOLS, ludb, mitdb, ptbxl, qtdb
+from accuracy_records import BEAT_SYMBOLS, LEARNED_NOISE, ludb, mitdb, ptbxl, qtdb
 from scipy.signal import resample_poly
 
 from cardioserver.signal.grid import RATE_HZ, scaled, to_grid, usual_slope
@@ -20,7 +20,6 @@ RARE_SHARE = 0.35  # of the segments of a record lie about an ectopic beat
 RARE = frozenset("VEFaAJS!")
 SHARES = {"mitdb": 0.4, "qtdb": 0.2, "ptbxl": 0.25, "ludb": 0.15}  # of the segments
 NOISE_KINDS = ("em", "ma", "bw")
-TRAINING_HALF = 0.5  # the noise of NSTDB up to here is for training, the rest for measuring
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Segments:
         self._noise = {}
         for kind in NOISE_KINDS:
             noise = wfdb.rdrecord(str(data / "nstdb" / kind)).p_signal.T
-            noise = noise[:, : int(noise.shape[1] * TRAINING_HALF)]
+            noise = noise[:, : int(noise.shape[1] * LEARNED_NOISE)]
             for rate in {record.rate for record in records}:
                 self._noise[kind, rate] = resample_poly(noise, int(rate), 360, axis=1)
 

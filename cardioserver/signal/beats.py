@@ -17,7 +17,7 @@ from cardioserver.signal.shapes import AFTER, BEFORE, MARGIN, Kinds, place_in, s
 from cardioserver.signal.trace import Trace
 
 Signal = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
@@ -26,7 +26,8 @@ OVERLAP_S = 30.0
 SAME_S = 0.15
 BORDER_S = 0.1  # a beat so near to a border is taken from both sections, and once in the end
 USUAL_SHAPE = 0.85  # correlation with the normal beat
-OFTEN = 3
+OFTEN = 3  # beats of a kind
+TOP = 5  # samples of the grid on each side of a peak in which a QRS is highest
 MOST_UV = 3e4  # beats are kept in half precision
 
 
@@ -128,7 +129,7 @@ class _Found:
     """
 
     times: Signal
-    stretches: npt.NDArray[np.float16]
+    stretches: Halves
     seen: Mask
     spikes: Index
 
@@ -157,9 +158,11 @@ def _judged(found: _Found, count: int, rate: float, *, trusted: bool) -> Beats:
         return Beats(
             np.zeros(0, dtype=np.intp), (), found.spikes if trusted else found.spikes[:0], np.zeros(0)
         )
-    stretches = _evened(found.stretches, found.seen)
-    kinds = sort_shapes(stretches, found.seen)
-    evidence = weigh(found.times, stretches, found.seen, kinds)
+    used = found.seen.any(axis=0)
+    seen = found.seen[:, used]
+    stretches = _evened(found.stretches[:, used], seen)
+    kinds = sort_shapes(stretches, seen)
+    evidence = weigh(found.times, stretches, seen, kinds)
     whole = (found.times >= BEFORE / RATE_HZ) & (found.times <= count / rate - AFTER / RATE_HZ)
     places = np.round((found.times + _offsets(kinds) / RATE_HZ) * rate).astype(np.intp)
     samples: Index = np.clip(places, 0, count - 1)
@@ -187,15 +190,10 @@ def _mostly(paced: Mask, of: Index) -> Mask:
     return np.asarray(paced | (share[of + 1] > 0.5))
 
 
-def _evened(stretches: npt.NDArray[np.float16], seen: Mask) -> npt.NDArray[np.float16]:
+def _evened(stretches: Halves, seen: Mask) -> Halves:
     """High leads made lower, so that they do not outvote the others."""
-    heights = np.abs(stretches[:, :, MARGIN - 5 : MARGIN + 6]).max(axis=2).astype(np.float64)
-    usual = np.array(
-        [
-            np.median(height[clear]) if clear.any() else 0.0
-            for height, clear in zip(heights.T, seen.T, strict=True)
-        ]
-    )
+    tops = np.abs(stretches[:, :, MARGIN - TOP : MARGIN + TOP + 1]).max(axis=2)
+    usual = np.array([np.median(tops[clear, lead]) for lead, clear in enumerate(seen.T)])
     return stretches * (1 / np.sqrt(usual + 1.0)).astype(np.float16)[:, None]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, sosfiltfilt
@@ -40,14 +42,20 @@ def to_grid(samples: Signal, rate: float) -> Signal:
     if count < 2:
         return np.zeros((len(samples), 0))
     band = (BAND_HZ[0], min(BAND_HZ[1], HIGHEST * work))
-    sections = butter(2, band, "band", fs=work, output="sos")
-    band_passed = sosfiltfilt(sections, thin, axis=1, padlen=min(count - 1, round(3 * work)))
+    band_passed = sosfiltfilt(_band_pass(band, work), thin, axis=1, padlen=min(count - 1, round(3 * work)))
     places = np.arange(int(count / work * RATE_HZ)) * (work / RATE_HZ) - (step - 1) / 2 / step
     before = np.clip(places.astype(np.intp), 0, count - 2)
     share = np.clip(places - before, 0.0, 1.0)
     grid: Signal = band_passed[:, before]
     grid += (band_passed[:, before + 1] - grid) * share
     return grid
+
+
+@lru_cache(maxsize=32)
+def _band_pass(band: tuple[float, float], rate: float) -> Signal:
+    """Second-order sections of a Butterworth band-pass of second order; Hz."""
+    sections: Signal = butter(2, band, "band", fs=rate, output="sos")
+    return sections
 
 
 def _means(samples: Signal, step: int) -> Signal:

@@ -15,6 +15,8 @@ SPIKE_S = 0.002  # a spike goes up and down within
 FLANK_S = 0.008  # a flank of a QRS lasts longer than half of this, the edge of a spike does not
 ALONE_S = 0.01  # before a spike nothing is so steep
 ALONE_RATIO = 2.0
+SOLE_RATIO = 3.0  # with fewer leads, as none confirms the other
+CONFIRMING_LEADS = 3
 OVER_NOISE = 12.0
 LEAD_SHARE = 1 / 3  # a spike is seen in so many leads at once
 PULSE_S = 0.03  # some recorders draw a spike as a pulse so long; edges within it are of one spike
@@ -24,6 +26,7 @@ TO_QRS_S = (0.01, 0.2)  # how long before the steepest place of a QRS a spike th
 TO_PACED_P_S = 0.4  # the same for a spike in the atria
 STEADY_S = 0.02
 ENOUGH_SPIKES = 3
+NEIGHBOURS = 20  # spikes on each side among which as many must be alike
 STEADY_SHARE = 1 / 3  # of all that looks like a spike
 
 
@@ -62,7 +65,8 @@ def _edges(samples: Signal, rate: float) -> Index:
     before = np.clip(candidates[:, None] - np.arange(near, far + 1), 0, last)
     jumps = steps[:, candidates]
     alone = np.abs(jumps - np.median(steps[:, about], axis=2)) > least
-    alone &= np.abs(jumps) > ALONE_RATIO * np.abs(steps[:, before]).max(axis=2)
+    ratio = ALONE_RATIO if len(samples) >= CONFIRMING_LEADS else SOLE_RATIO
+    alone &= np.abs(jumps) > ratio * np.abs(steps[:, before]).max(axis=2)
     edges: Index = candidates[alone.sum(axis=0) >= enough]
     return edges
 
@@ -91,9 +95,14 @@ def pacing_spikes(spikes: Index, beats: Index, rate: float) -> Index:
     known = following < len(beats)
     ahead = np.full(len(spikes), np.inf)
     ahead[known] = (beats[following[known]] - spikes[known]) / rate
-    causing = ahead <= TO_PACED_P_S
-    alike = np.abs(ahead[:, None] - np.where(causing, ahead, np.nan)) <= STEADY_S
-    steady = causing & (alike.sum(axis=1) >= ENOUGH_SPIKES)
+    ahead[ahead > TO_PACED_P_S] = np.inf
+    side = min(NEIGHBOURS, len(spikes) - 1)
+    about = np.lib.stride_tricks.sliding_window_view(
+        np.pad(ahead, side, constant_values=np.inf), 2 * side + 1
+    )
+    with np.errstate(invalid="ignore"):  # one endless time less another
+        alike = np.abs(ahead[:, None] - about) <= STEADY_S
+    steady = alike.sum(axis=1) >= ENOUGH_SPIKES
     enough = max(ENOUGH_SPIKES, STEADY_SHARE * len(spikes))
     return spikes[steady] if steady.sum() >= enough else spikes[:0]
 

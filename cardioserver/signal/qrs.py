@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from cardioserver.signal.flutter import flutter_spans
+from cardioserver.signal.flutter import in_flutter
 from cardioserver.signal.grid import RATE_HZ, scaled, usual_slope
 from cardioserver.signal.qrs_net import FRAME_S, log_odds
 
@@ -77,7 +77,8 @@ def find_qrs(grid: Signal, missing: Mask | None = None) -> Complexes:
     total = weights.sum(axis=0)
     together = np.where(total > 0, (weights * votes).sum(axis=0) / np.maximum(total, 1e-9), -np.inf)
     frames = _peaks(together)
-    frames = frames[~flutter_spans(grid, RATE_HZ)[2 * frames] | (together[frames] > SURE_ODDS)]
+    doubtful = frames[together[frames] <= SURE_ODDS]
+    frames = np.setdiff1d(frames, doubtful[in_flutter(grid, 2 * doubtful)])
     shares = weights[:, frames]
     clear = (shares >= CLEAR_SHARE * shares.max(axis=0)).T
     seen = np.zeros((len(frames), len(grid)), dtype=np.bool_)

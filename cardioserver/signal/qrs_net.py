@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 FRAME_S = 0.02  # of the output
 FRAMES_PER_STEP = 2  # answers for each place of the last layer
 CONTEXT = 200  # input samples that an answer depends on, on each side, and a whole number of steps
-PIECE = 4096  # input samples of all leads together worked on at once: they fit the cache
+PIECE = 16384  # input samples of all leads together worked on at once: they fit the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Layer:
     inputs: int
     outputs: int
     dilation: int = 1
-    pool: int = 1  # keep the largest of so many neighbours
+    pooled: bool = False  # of each two neighbours keep the larger
     residual: bool = False  # add the layer's input to its output
 
 
 LAYERS = (
-    Layer(9, 1, 12, pool=2),
-    Layer(7, 12, 16, pool=2),
+    Layer(9, 1, 12, pooled=True),
+    Layer(7, 12, 16, pooled=True),
     Layer(7, 16, 24),
     Layer(7, 24, 24, dilation=2, residual=True),
     Layer(7, 24, 24, dilation=4, residual=True),
@@ -90,8 +90,8 @@ def _forward(leads: Floats) -> Floats:
         made = made.reshape(len(values), -1, layer.outputs)
         if layer.residual:
             made += values
-        if layer.pool > 1:
-            made = made.reshape(len(made), -1, layer.pool, layer.outputs).max(axis=2)
+        if layer.pooled:
+            made = np.maximum(made[:, ::2], made[:, 1::2])
         values = made
     answer: Floats = values.reshape(-1, values.shape[2]) @ weights[-2] + weights[-1]
     return answer.reshape(len(leads), -1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cardioserver.signal.beats import BeatClass, find_beats
+from cardioserver.signal.beats import BeatClass, beats_of, find_beats
+from cardioserver.signal.qrs_net import log_odds
+from cardioserver.signal.trace import Trace
 
 RATES = [125.0, 250.0, 360.0, 500.0, 1000.0, 2000.0]
 
@@ -142,3 +144,148 @@ def made_ecg_long(times: list[float], seconds: float) -> np.ndarray:
         stop = min(start + len(beat), len(signal))
         signal[max(start, 0) : stop] += beat[max(-start, 0) : stop - start]
     return signal[None]
+
+
+def found_of(found: np.ndarray, times: list[float], rate: float) -> tuple[int, int]:
+    """How many of *times* were found within 75 ms, and how many that were found are none of them."""
+    apart = np.abs(found[:, None] / rate - np.array(times)) <= 0.075
+    return int(apart.any(axis=0).sum()), int((~apart.any(axis=1)).sum())
+
+
+TEN = [0.6 + 0.8 * n for n in range(12)]
+NUMBER = 5000
+TIME = np.arange(NUMBER) / 500
+
+
+def walk(seed: int, lowest: float, highest: float, size: float) -> np.ndarray:
+    """Noise of *size* µV rms between two frequencies."""
+    random = np.random.default_rng(seed)
+    spectrum = np.fft.rfft(random.normal(size=NUMBER))
+    frequency = np.fft.rfftfreq(NUMBER, 1 / 500)
+    spectrum[(frequency < lowest) | (frequency > highest)] = 0
+    noise = np.fft.irfft(spectrum, NUMBER)
+    return noise * size / noise.std()
+
+
+BAD_LEADS = {
+    "wander": 2500 * np.sin(2 * np.pi * 0.4 * TIME) + 1200 * np.sin(2 * np.pi * 0.13 * TIME),
+    "muscle": walk(1, 20, 200, 150),
+    "motion": walk(2, 0.5, 5, 400),
+    "mains": 800 * np.sin(2 * np.pi * 50.7 * TIME),
+    "steps": np.repeat(np.random.default_rng(3).normal(size=8) * 2000, NUMBER // 8),
+}
+
+
+@pytest.mark.parametrize("artefact", BAD_LEADS)
+def test_a_single_bad_lead_keeps_its_beats(artefact: str) -> None:
+    signal = made_ecg(500.0, TEN, 10.0, leads=1) + BAD_LEADS[artefact]
+    right, wrong = found_of(find_beats(signal, 500.0).samples, TEN, 500.0)
+    assert right >= 11
+    assert wrong <= 1
+
+
+def test_a_saturated_lead_keeps_its_beats() -> None:
+    signal = made_ecg(500.0, TEN, 10.0, leads=1) + 1500 * np.sin(2 * np.pi * 0.3 * TIME)
+    clipped = np.clip(signal, -1200, 1200)
+    right, wrong = found_of(find_beats(clipped, 500.0).samples, TEN, 500.0)
+    assert right >= 9
+    assert wrong == 0
+
+
+def waves(times: list[float], shift: float, width: float, height: float) -> np.ndarray:
+    return height * sum(np.exp(-((TIME - at - shift) ** 2) / 2 / width**2) for at in times)
+
+
+def test_tall_t_and_p_waves_are_no_beats() -> None:
+    signal = made_ecg(500.0, TEN, 10.0) + waves(TEN, 0.28, 0.06, 1500) + waves(TEN, -0.17, 0.03, 350)
+    assert near(find_beats(signal, 500.0).samples, TEN, 500.0)
+
+
+def test_flutter_waves_are_no_beats() -> None:
+    flutter = 250 * (np.sin(2 * np.pi * 5 * TIME) + 0.4 * np.sin(2 * np.pi * 10 * TIME))
+    signal = made_ecg(500.0, TEN, 10.0) + flutter
+    assert near(find_beats(signal, 500.0).samples, TEN, 500.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_irregular_rhythm_has_no_early_beats(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = list(np.cumsum(random.uniform(0.45, 1.1, size=11)))
+    kept = [at for at in times if at < 9.6]
+    signal = made_ecg(500.0, kept, 10.0) - waves(kept, -0.16, 0.022, 120)  # the P waves of the made ECG
+    assert set(find_beats(signal, 500.0).classes) == {BeatClass.NORMAL}
+
+
+def test_every_other_beat_ventricular() -> None:
+    times = [0.5 + 0.9 * n - (0.25 if n % 2 else 0) for n in range(11)]
+    wide = tuple(range(1, 11, 2))
+    classes = find_beats(made_ecg(500.0, times, 10.0, wide=wide), 500.0).classes
+    assert [kind is BeatClass.VENTRICULAR for kind in classes] == [n in wide for n in range(11)]
+
+
+def test_a_bundle_branch_block_that_comes_and_goes_is_not_ventricular() -> None:
+    times = [0.5 + 0.8 * n for n in range(75)]
+    time = np.arange(30_000) / 500
+    signal = np.zeros((2, len(time)))
+    for number, at in enumerate(times):
+        late = 600 * (20 <= number < 50)
+        parts = [
+            (-0.16, 0.022, 120),
+            (0, 0.01, 1000),
+            (0.035, 0.012, -300),
+            (0.075, 0.02, late),
+            (0.3, 0.05, 200),
+        ]
+        for shift, width, height in parts:
+            signal += height * np.exp(-((time - at - shift) ** 2) / 2 / width**2)
+    assert set(find_beats(signal, 500.0).classes) == {BeatClass.NORMAL}
+
+
+@pytest.mark.parametrize("start", [0.9, 1.0, 1.05, 1.1])
+def test_a_beat_cut_by_the_end_is_not_ventricular(start: float) -> None:
+    first = round(start * 500)
+    beats = find_beats(made_ecg(500.0, REGULAR, 10.5)[:, first : first + 4250], 500.0)
+    assert set(beats.classes) == {BeatClass.NORMAL}
+
+
+def test_beats_of_like_shape_are_marked_at_the_same_place() -> None:
+    times = [0.4 + 0.8731 * n for n in range(11)]
+    noise = np.random.default_rng(8).normal(size=(2, 5000)) * 20
+    samples = find_beats(made_ecg(500.0, times, 10.0) + noise, 500.0).samples
+    places = samples / 500 - np.array(times)
+    assert np.ptp(places) <= 0.008
+
+
+@pytest.mark.parametrize("leads", [1, 12])
+def test_sharp_beats_and_giving_electrodes_are_no_pacing(leads: int) -> None:
+    sharp = sum(1800 * np.exp(-((TIME - at) ** 2) / 2 / 0.007**2) for at in TEN)
+    pops = np.zeros(NUMBER)
+    for place in (777, 1903, 2950, 4111):
+        pops[place:] += 900 * np.exp(-np.arange(NUMBER - place) / 40)
+    beats = find_beats(np.outer(np.linspace(1, 0.6, leads), sharp + pops), 500.0)
+    assert len(beats.spikes) == 0
+    assert BeatClass.PACED not in beats.classes
+
+
+def test_a_pulse_drawn_by_the_recorder_is_pacing() -> None:
+    signal = made_ecg(500.0, TEN, 10.0, wide=tuple(range(12)))
+    places = [round((at - 0.05) * 500) for at in TEN]
+    for place in places:
+        signal[:, place : place + 10] += 600
+    beats = find_beats(signal, 500.0)
+    assert set(beats.classes) == {BeatClass.PACED}
+    assert np.abs(beats.spikes - places).max() <= 1
+
+
+def test_a_trace_of_counts_gives_the_same_beats() -> None:
+    counts = np.round(made_ecg(250.0, REGULAR, 10.5) / 2.5).astype(np.int16)
+    trace = Trace(counts, (2.5, 2.5))
+    expected = find_beats(counts * 2.5, 250.0)
+    assert np.array_equal(beats_of(trace, 250.0).samples, expected.samples)
+    assert beats_of(trace, 250.0).classes == expected.classes
+
+
+def test_the_network_says_the_same_of_a_long_signal_and_of_its_middle() -> None:
+    leads = np.random.default_rng(4).normal(size=(1, 40_000)).astype(np.float32)
+    whole, part = log_odds(leads), log_odds(leads[:, 10_000:20_000])
+    assert np.allclose(whole[:, 5200:9800], part[:, 200:4800], atol=1e-3)
