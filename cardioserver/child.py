@@ -74,14 +74,21 @@ class Child:
         self._connection, theirs = Pipe()
         descriptors = (theirs.fileno(), self._shared)
         serve = f"serve({descriptors}, {kind.room}, work, {kind.niceness}, {kind.outlives})"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import serve; from {kind.module} import work; {serve}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=(*descriptors, *kind.keep),
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        theirs.close()
+        program = f"from {__name__} import serve; from {kind.module} import work; {serve}"
+        path = {"PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(*descriptors, *kind.keep),
+                env=os.environ | _ONE_THREAD | path,
+            )
+        except OSError:
+            self._release()
+            raise
+        finally:
+            theirs.close()
         self._has_greeted = False
         self.used_at = time.monotonic()
         self.jobs = 0  # done, well or not
@@ -115,10 +122,14 @@ class Child:
             self._within(_START_SECONDS, self._connection.recv_bytes)
             self._has_greeted = True
         size = len(data)
+
+        def talk() -> bytes:
+            self._connection.send_bytes(pickle.dumps((job, size)))
+            return self._connection.recv_bytes()
+
         try:
             self._put(data)
-            self._within(None, lambda: self._connection.send_bytes(pickle.dumps((job, size))))
-            done, answer = pickle.loads(self._within(seconds, self._connection.recv_bytes))  # noqa: S301
+            done, answer = pickle.loads(self._within(seconds, talk))  # noqa: S301  of our own child
         finally:
             if size > self._room:
                 os.ftruncate(self._shared, self._room)
@@ -137,7 +148,7 @@ class Child:
         with mmap.mmap(self._shared, size) as memory:
             memory[:] = data
 
-    def _within(self, seconds: float | None, talk: Callable[[], Any]) -> Any:
+    def _within(self, seconds: float | None, talk: Callable[[], bytes]) -> bytes:
         late = threading.Event()
 
         def end() -> None:
@@ -149,12 +160,15 @@ class Child:
             timer.daemon = True
             timer.start()
         try:
-            return talk()
+            said = talk()
         except (EOFError, OSError) as error:
             raise (ChildLate if late.is_set() else ChildLost) from error
         finally:
             if timer is not None:
                 timer.cancel()
+        if late.is_set():  # it answered while it was being killed
+            raise ChildLate
+        return said
 
     def kill(self) -> None:
         """End it at once, whatever it is doing; whoever asked is told that it is lost."""
@@ -168,6 +182,10 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._release()
+
+    def _release(self) -> None:
+        self._connection.close()
         self._memory.close()
         os.close(self._shared)
 
