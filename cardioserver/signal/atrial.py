@@ -21,7 +21,9 @@ LONG_S = 90.0
 MARGIN_S = 1.0
 EQUAL = 0.8  # how equal the waves of a conduction ratio are from which on it is flutter
 REPEATING = 0.5  # the same for an atrial cycle in an irregular rhythm that is no fibrillation
-ORGANISED = 0.6  # the same where it may be fibrillation, coarse waves of which reach 0.5
+ORGANISED = (
+    0.6  # the same where it may be fibrillation, whose waves reach 0.5, or with T waves, P and T of which do
+)
 FLUTTER_S = (0.16, 0.30)
 OUT_OF_STEP = 0.12  # standard deviation of PR as a share of PP; it is 0.29 for chance
 FEWEST_PR = 3
@@ -155,7 +157,7 @@ def _span(
         return AtrialSpan(*place, AtrialActivity.UNKNOWN)
     signs = find_signs(Part(trace.piece(first, last), first, mine), rate, leads, beats, fiducials)
     activity = _activity(signs)
-    cycle = _cycle(signs, activity)
+    cycle = _flutter_cycle(signs) or (signs.free if activity in WILD else None)
     return AtrialSpan(
         *place,
         activity,
@@ -173,22 +175,25 @@ def _span(
 
 def _activity(signs: AtrialSigns) -> AtrialActivity:
     """What the signs mean together; a train of P waves rules out fibrillation."""
-    conducted, free, train, odds = signs.conducted, signs.free, signs.train, signs.odds
-    if conducted is not None and conducted.regularity >= EQUAL:
+    wild = signs.odds is not None and signs.odds > 0
+    if _flutter_cycle(signs) is not None:
         return AtrialActivity.FLUTTER
-    wild = odds is not None and odds > 0
-    need = ORGANISED if wild else REPEATING
-    if train is None and free is not None and free.regularity >= need and _may_flutter(free):
-        return AtrialActivity.FLUTTER
-    if wild and train is None:
+    if wild and signs.train is None:
         return AtrialActivity.FIBRILLATION
-    if signs.has_p_waves or (train is not None and not signs.is_regular):
+    if signs.has_p_waves or (signs.train is not None and not signs.is_regular):
         return AtrialActivity.P_WAVES
     return AtrialActivity.DISSOCIATED if _out_of_step(signs) else AtrialActivity.UNKNOWN
 
 
-def _may_flutter(cycle: AtrialCycle) -> bool:
-    return FLUTTER_S[0] <= cycle.length <= FLUTTER_S[1]
+def _flutter_cycle(signs: AtrialSigns) -> AtrialCycle | None:
+    """The cycle that makes it flutter, if one does."""
+    if signs.conducted is not None and signs.conducted.regularity >= EQUAL:
+        return signs.conducted
+    wild = signs.odds is not None and signs.odds > 0
+    for cycle, need in ((signs.free, ORGANISED if wild else REPEATING), (signs.free_with_t, ORGANISED)):
+        if cycle is not None and cycle.regularity >= need and FLUTTER_S[0] <= cycle.length <= FLUTTER_S[1]:
+            return cycle if signs.train is None else None
+    return None
 
 
 def _out_of_step(signs: AtrialSigns) -> bool:
@@ -196,10 +201,3 @@ def _out_of_step(signs: AtrialSigns) -> bool:
     if signs.train is None or signs.pr is None or len(signs.pr) < FEWEST_PR:
         return False
     return float(signs.pr.std()) > OUT_OF_STEP * signs.train.interval
-
-
-def _cycle(signs: AtrialSigns, activity: AtrialActivity) -> AtrialCycle | None:
-    """The cycle of flutter or fibrillatory waves."""
-    if activity is AtrialActivity.FLUTTER and signs.conducted and signs.conducted.regularity >= EQUAL:
-        return signs.conducted
-    return signs.free if activity in WILD else None

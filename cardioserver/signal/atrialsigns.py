@@ -71,7 +71,9 @@ class AtrialSigns:
     conducted
         The atrial cycle of which a whole number makes an RR interval.
     free
-        The atrial cycle in an irregular rhythm.
+        The atrial cycle in an irregular rhythm, without T.
+    free_with_t
+        The same with T: flutter waves that the QRS keeps step with are cancelled together with T.
     train
         P waves in step with each other at a rate that is not that of the QRS complexes.
     pr
@@ -85,6 +87,7 @@ class AtrialSigns:
     wave_size: float
     conducted: AtrialCycle | None
     free: AtrialCycle | None
+    free_with_t: AtrialCycle | None
     train: WaveTrain | None = None
     pr: Signal | None = None
 
@@ -137,7 +140,8 @@ def find_signs(
     regular = alike is None or alike >= REGULAR
     with_t = cancellation.without_qrs(thin, work, ventricles)
     atrial = with_t if regular else cancellation.without_t(with_t, ventricles)
-    waves = flutter_band(atrial, leads)
+    waves_with_t = flutter_band(with_t, leads)
+    waves = waves_with_t if regular else flutter_band(atrial, leads)
     on_time = conducted & (np.diff(at, prepend=-np.inf) >= ON_TIME * rr.mean() * rate)
     telling = on_time if on_time.sum() >= FEWEST_ON_TIME else conducted
     windows = windows_before(atrial.band(P_BAND_HZ), work, ventricles.onsets, telling)
@@ -148,8 +152,9 @@ def find_signs(
         in_step=float(np.median(in_step)) if len(in_step) else None,
         p_size=size_of(windows),
         wave_size=wave_size(waves),
-        conducted=conducted_cycle(waves if regular else flutter_band(with_t, leads), ventricles),
+        conducted=conducted_cycle(waves_with_t, ventricles),
         free=None if regular else free_cycle(waves),
+        free_with_t=None if regular else free_cycle(waves_with_t),
     )
     if not found.needs_train:
         return found
