@@ -9,38 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.signal.atrial import AtrialActivity, AtrialSpan
 
 Signal = npt.NDArray[np.float64]
 
-SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category H"
 GUIDELINE = "ACC/AHA/HRS 2018 on bradycardia (F. Kusumoto et al., Circulation 140:e382), table 1"
-MINNESOTA = "Minnesota code 6-3 (H. Blackburn et al., Circulation 21:1160, 1960): PR of 0.22 s or more"
-LONG_PR_MS, SHORT_PR_MS = 200.0, 120.0
-BLOCKED_PR_MS = 220.0
-TOLERANCE_MS = 10.0  # by which a global PR may be measured wrong (IEC 60601-2-25)
-NO_AV = frozenset(
-    {"AFIB", "AFLT", "PACE", "JRHYT", "JESCR", "ACJR", "SVTAC", "IDIOR", "ACVR", "WQTAC", "3AVB"}
-)
 TWO_TO_ONE = (1.75, 2.25)  # PP intervals in one RR interval
 DROPPED = 1.6  # PP intervals in an RR interval that holds a blocked P wave
 LONGER_S = 0.04  # by which PR grows before a blocked wave in a Wenckebach period
 
-FIRST_DEGREE = Term(
-    "1AVB", Section.CONDUCTION, Severity.ABNORMAL,
-    "First-degree AV block (PR = {pr:.0f} ms)", "АВ-блокада I степени (PQ = {pr:.0f} мс)", MINNESOTA,
-)  # fmt: skip
-LONG = Term(
-    "LPR", Section.CONDUCTION, Severity.NORMAL,
-    "PR interval at the upper limit of normal (PR = {pr:.0f} ms)",
-    "Интервал PQ на верхней границе нормы (PQ = {pr:.0f} мс)", SOURCE,
-)  # fmt: skip
-SHORT = Term(
-    "SHTPR", Section.CONDUCTION, Severity.NORMAL,  # without a delta wave a variant of normal
-    "Short PR interval (PR = {pr:.0f} ms)", "Укорочение интервала PQ (PQ = {pr:.0f} мс)", SOURCE,
-)  # fmt: skip
 SECOND_DEGREE = Term(
     "2AVB", Section.CONDUCTION, Severity.ABNORMAL,
     "Second-degree AV block (atrial rate {atrial:.0f}, ventricular rate {ventricular:.0f} bpm)",
@@ -66,7 +44,7 @@ DISSOCIATION = Term(
     "АВ-диссоциация (частота предсердий {atrial:.0f}, желудочков {ventricular:.0f} в мин)", GUIDELINE,
 )  # fmt: skip
 TERMS = (
-    FIRST_DEGREE, LONG, SHORT, SECOND_DEGREE, WENCKEBACH, MOBITZ_II, HALF, THIRD_DEGREE, DISSOCIATION,
+    SECOND_DEGREE, WENCKEBACH, MOBITZ_II, HALF, THIRD_DEGREE, DISSOCIATION,
 )  # fmt: skip
 
 
@@ -140,27 +118,3 @@ def _pr(beat: float, waves: Signal) -> float:
     """From the last P wave to a QRS, s."""
     before = waves[waves < beat]
     return float(beat - before[-1]) if len(before) else np.nan
-
-
-def av_block(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
-    """Long and short PR intervals."""
-    pr = case.measurements.pr
-    codes = {one.code for one in found}
-    if pr is None or codes & NO_AV:
-        return
-    usual = norm(case.person, Quantity.PR)
-    if usual is None:
-        short, long, blocked, source = SHORT_PR_MS, LONG_PR_MS, BLOCKED_PR_MS, MINNESOTA
-    else:
-        short, long, blocked, source = usual.low or 0.0, usual.high, usual.high, usual.source
-    if pr > long and pr >= blocked:
-        yield FIRST_DEGREE.state(Fact("pr", pr, "ms", f"≥ {blocked:g}"), source=source, pr=pr)
-    elif pr > long:
-        yield LONG.state(Fact("pr", pr, "ms", f"> {long:g}"), pr=pr)
-    elif pr < short and "WPW" not in codes:
-        clear = pr < short - TOLERANCE_MS
-        yield SHORT.state(
-            Fact("pr", pr, "ms", f"< {short:g}"),
-            severity=Severity.BORDERLINE if clear else Severity.NORMAL,
-            pr=pr,
-        )

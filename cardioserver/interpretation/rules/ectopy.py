@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from cardioserver.interpretation.beatseries import BeatSeries, Run, repeats, runs
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.statement import Fact, Section, Severity, Statement, Term
+from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
+from cardioserver.interpretation.statement import Fact, Section, Severity, Statement, Term, said
 from cardioserver.language import Phrase
 from cardioserver.signal.beats import BeatClass
 
@@ -89,7 +90,6 @@ TERMS = (
 
 FROM_VENTRICLES = Phrase("Ventricular", "Желудочковая")
 FROM_ABOVE = Phrase("Supraventricular", "Наджелудочковая")
-IRREGULAR_RHYTHMS = frozenset({"AFIB", "AFLT"})
 
 
 def ectopy(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
@@ -97,7 +97,7 @@ def ectopy(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     series = BeatSeries.of(case)
     if case.dominant not in (BeatClass.VENTRICULAR, None):
         yield from _ventricular(series)
-    if case.dominant is BeatClass.NORMAL and not any(one.code in IRREGULAR_RHYTHMS for one in found):
+    if case.dominant is BeatClass.NORMAL and not said(found, FIBRILLATION, FLUTTER):
         yield from _supraventricular(series)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
+from cardioserver.interpretation.rules.pacing import PACED
+from cardioserver.interpretation.rules.rhythm import BRADYCARDIA, ECTOPIC, RETROGRADE, SINUS
+from cardioserver.interpretation.rules.rhythm import TACHYCARDIA as SINUS_TACHYCARDIA
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.atrialsigns import REGULAR
 from cardioserver.signal.quality import Grade
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C, D, F and G"
 WIDE_QRS_MS = 120.0
 IDIOVENTRICULAR, JUNCTIONAL, TACHYCARDIA = 50.0, 60.0, 100.0  # beats a minute: upper limits, and the lower
-TOLD = frozenset({"PACE", "AFIB", "AFLT", "SR", "SBRAD", "STACH", "EAR", "JRHYT"})
+TOLD = (PACED, FIBRILLATION, FLUTTER, SINUS, BRADYCARDIA, SINUS_TACHYCARDIA, ECTOPIC, RETROGRADE)
 
 JUNCTIONAL_ESCAPE = Term(
     "JESCR", Section.RHYTHM, Severity.ABNORMAL,
@@ -55,7 +59,7 @@ TERMS = (
 
 def escape(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """What beats without P waves, by rate and width of the QRS."""
-    if any(one.code in TOLD for one in found):
+    if said(found, *TOLD):
         return
     rate, qrs = case.measurements.rate, case.measurements.qrs
     if rate is None or qrs is None or case.analysis.quality.grade is Grade.POOR:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, s_depth, shape
-from cardioserver.interpretation.rules.avblock import FIRST_DEGREE
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.preexcitation import WPW
+from cardioserver.interpretation.rules.printerval import FIRST_DEGREE
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.measurements import LeadMeasurements
 

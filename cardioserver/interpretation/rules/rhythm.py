@@ -9,8 +9,10 @@ import numpy as np
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.beatseries import BeatSeries
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.rules.avblock import SECOND_DEGREE
+from cardioserver.interpretation.rules.pacing import PACED
 from cardioserver.interpretation.rules.rate import limits, severity
-from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
+from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.atrial import AtrialActivity
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C and D"
@@ -46,12 +48,12 @@ TERMS = (SINUS, BRADYCARDIA, TACHYCARDIA, ARRHYTHMIA, ECTOPIC, RETROGRADE)
 
 def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Sinus rhythm, its rates and its arrhythmia; rhythms with P waves from elsewhere."""
-    codes = {one.code for one in found}
-    rate = _atrial_rate(case) if "2AVB" in codes else case.measurements.rate
+    blocked = said(found, SECOND_DEGREE)
+    rate = _atrial_rate(case) if blocked else case.measurements.rate
     steps = [
         span.in_step or 0.0 for span in case.analysis.atrial.spans if span.activity is AtrialActivity.P_WAVES
     ]
-    if rate is None or not steps or "PACE" in codes:
+    if rate is None or not steps or said(found, PACED):
         return
     slow, fast, source = limits(case)
     if rate > fast and case.measurements.pr is None and _is_doubtful(case, rate):
@@ -71,7 +73,7 @@ def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         severity=severity(case, rate),
         source=source,
     )
-    if "2AVB" not in codes:
+    if not blocked:
         yield from _arrhythmia(case)
 
 
