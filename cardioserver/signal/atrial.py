@@ -180,9 +180,10 @@ def _activity(signs: AtrialSigns) -> AtrialActivity:
         return AtrialActivity.FLUTTER
     if wild and signs.train is None:
         return AtrialActivity.FIBRILLATION
-    if signs.has_p_waves or (signs.train is not None and not signs.is_regular):
-        return AtrialActivity.P_WAVES
-    return AtrialActivity.DISSOCIATED if _out_of_step(signs) else AtrialActivity.UNKNOWN
+    if signs.is_regular and _out_of_step(signs):
+        return AtrialActivity.DISSOCIATED
+    seen = signs.has_p_waves or (signs.train is not None and not signs.is_regular)
+    return AtrialActivity.P_WAVES if seen else AtrialActivity.UNKNOWN
 
 
 def _flutter_cycle(signs: AtrialSigns) -> AtrialCycle | None:

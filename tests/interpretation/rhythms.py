@@ -60,9 +60,9 @@ def recorded(
         if number in broad:
             rows += np.outer(BROAD, 1100 * bell(time, at + 0.03, 0.085) - 350 * bell(time, at + 0.29, 0.12))
         else:
-            rows += np.outer(QRS, 1000 * bell(time, at, 0.042)) + np.outer(
-                T, 260 * bell(time, at + 0.27, 0.09)
-            )
+            spike = 1100 * bell(time, at, 0.024) - 120 * bell(time, at - 0.03, 0.014)
+            rows += np.outer(QRS, spike - 250 * bell(time, at + 0.032, 0.018))
+            rows += np.outer(T, 260 * bell(time, at + 0.27, 0.09))
     if p is None:
         p = [at - pr + 0.008 for number, at in enumerate(qrs) if number not in broad]
     for at in p:
@@ -90,21 +90,13 @@ def wild(mean: float, seconds: float = 10.0, seed: int = 1) -> list[float]:
 
 
 def fibrillating(seconds: float = 10.0, size: float = 60.0, seed: int = 2) -> np.ndarray:
-    """Waves of about 6 Hz whose frequency and size wander (M. Stridh, L. Sörnmo, IEEE TBME 48:105, 2001)."""
-    time = np.arange(round(seconds * RATE)) / RATE
+    """Waves of 4 to 9 Hz in no order, *size* µV rms."""
+    count = round(seconds * RATE)
+    frequency = np.fft.rfftfreq(count, 1 / RATE)
     random = np.random.default_rng(seed)
-    wander = np.interp(
-        time,
-        np.arange(0, seconds + 1, 0.3),
-        random.uniform(4.6, 7.6, size=len(np.arange(0, seconds + 1, 0.3))),
-    )
-    phase = 2 * np.pi * np.cumsum(wander) / RATE
-    grown = np.interp(
-        time,
-        np.arange(0, seconds + 1, 0.5),
-        random.uniform(0.5, 1.3, size=len(np.arange(0, seconds + 1, 0.5))),
-    )
-    return size * grown * (np.sin(phase) + 0.3 * np.sin(2 * phase))
+    spectrum = random.normal(size=len(frequency)) + 1j * random.normal(size=len(frequency))
+    waves = np.fft.irfft(spectrum * ((frequency >= 4) & (frequency <= 9)), count)
+    return size * waves / waves.std()
 
 
 def fluttering(cycle: float, seconds: float = 10.0, size: float = 110.0) -> np.ndarray:

@@ -11,13 +11,12 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.rules import rhythm
 from cardioserver.interpretation.rules.avblock import SECOND_DEGREE
 from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
-from cardioserver.interpretation.rules.rhythm import ARRHYTHMIA
+from cardioserver.interpretation.rules.rhythm import ARRHYTHMIA, SUDDEN
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.beats import BeatClass
 
 SOURCE = "ACC/AHA/HRS 2018 on bradycardia (F. Kusumoto et al., Circulation 140:e382), table 1"
 SINUS_PAUSE_S, PAUSE_S, WILD_PAUSE_S = 1.5, 2.0, 3.0  # of sinus rhythm, of others, of fibrillation
-SUDDEN = 1.6  # times the usual RR interval; a sinus arrhythmia grows step by step
 MULTIPLE = 0.1  # by which a sinoatrial pause may differ from a whole number of intervals
 SINUS = (rhythm.SINUS, rhythm.BRADYCARDIA, rhythm.TACHYCARDIA)
 

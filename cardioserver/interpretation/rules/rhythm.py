@@ -18,9 +18,11 @@ from cardioserver.signal.atrial import AtrialActivity
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C and D"
 VARIATION_MS, VARIATION_SHARE = 120.0, 0.10  # of the PP interval: MeSH D001146 and textbooks alike
 FEWEST_INTERVALS = 4
+SUDDEN = 1.6  # times the usual interval: a pause, and no arrhythmia
 INVERTED_UV = 50.0  # half a millimetre on paper
 RETROGRADE_PR_MS = 120.0
 WIDE_QRS_MS = 120.0
+FASTEST_SINUS = 220.0  # less the age in years, beats a minute
 SVT_RATE = 150.0  # beats a minute, from which on T and P cannot be told apart and other causes are likelier
 
 SINUS = Term("SR", Section.RHYTHM, Severity.NORMAL, "Sinus rhythm", "Синусовый водитель ритма", SOURCE)
@@ -56,10 +58,10 @@ def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     if rate is None or not steps or said(found, PACED):
         return
     slow, fast, source = limits(case)
-    if rate > fast and case.measurements.pr is None and _is_doubtful(case, rate):
+    if rate > fast and _is_doubtful(case, rate):
         return
     seen = Fact("atrial.p_in_step", float(np.median(steps)))
-    if _is_inverted(case):
+    if rate <= fast and _is_inverted(case):
         pr, axis = case.measurements.pr, case.measurements.p_axis
         term = RETROGRADE if pr is not None and pr < RETROGRADE_PR_MS else ECTOPIC
         facts = (seen,) if axis is None else (seen, Fact("p_axis", axis, "°"))
@@ -84,14 +86,21 @@ def _atrial_rate(case: Case) -> float | None:
 
 
 def _is_doubtful(case: Case, rate: float) -> bool:
-    """Whether a fast rhythm without measured P waves may well be no sinus tachycardia."""
-    qrs = case.measurements.qrs
-    return rate > SVT_RATE or qrs is None or qrs >= WIDE_QRS_MS
+    """Whether a fast rhythm may well be no sinus tachycardia.
+
+    Faster than sinus nodes are; or without measured P waves, and fast or with broad QRS complexes.
+    """
+    age, qrs = case.person.age, case.measurements.qrs
+    if case.is_adult and rate > FASTEST_SINUS - (age or 0.0):
+        return True
+    broad = qrs is None or qrs >= WIDE_QRS_MS
+    return case.measurements.pr is None and (rate > SVT_RATE or broad)
 
 
 def _arrhythmia(case: Case) -> Iterator[Statement]:
     """PP intervals that differ by more than 120 ms and by more than a tenth, without early beats."""
     intervals = BeatSeries.of(case).basic * 1000
+    intervals = intervals[intervals < SUDDEN * np.median(intervals)] if len(intervals) else intervals
     if len(intervals) < FEWEST_INTERVALS or len(case.analysis.atrial.spans) > 1:
         return
     low, high = float(intervals.min()), float(intervals.max())

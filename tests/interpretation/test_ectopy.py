@@ -1,0 +1,139 @@
+"""Early, late and repeated beats are counted and named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.statement import Statement
+from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
+from cardioserver.signal.beats import BeatClass, Beats
+from tests.interpretation.cases import case, statements
+from tests.interpretation.rhythms import recorded, steady
+from tests.interpretation.rhythms import statements as stated
+
+LETTERS = {
+    "n": BeatClass.NORMAL,
+    "v": BeatClass.VENTRICULAR,
+    "s": BeatClass.SUPRAVENTRICULAR,
+    "p": BeatClass.PACED,
+}
+EARLY, FULL, AFTER = 0.5, 0.8, 1.1  # s before an early beat, a usual one, one after an early beat
+ECTOPIC = {"PVC", "PVPCS", "VIC", "NSVT", "VTACH", "RVPCS", "VEC", "PAC", "PAPCS", "PSVT", "BIGU", "TRIGU"}
+
+
+def series(letters: str, intervals: list[float] | None = None) -> Case:
+    """A case whose beats have these classes; early ones come early."""
+    if intervals is None:
+        before = zip("n" + letters, letters, strict=False)
+        intervals = [
+            EARLY if now in "vs" else AFTER if last in "vs" else FULL for last, now in list(before)[1:]
+        ]
+    times = np.concatenate([[0.5], 0.5 + np.cumsum(intervals)])
+    beats = Beats(
+        np.round(times * 500).astype(np.intp),
+        tuple(LETTERS[letter] for letter in letters),
+        np.empty(0, dtype=np.intp),
+        np.ones(len(letters)),
+    )
+    given = case()
+    whole = int(times[-1] * 500) + 500
+    analysis = replace(
+        given.analysis,
+        beats=beats,
+        atrial=Atrial((AtrialSpan(0, whole, AtrialActivity.P_WAVES, in_step=0.9, alike=0.9),)),
+    )
+    return replace(given, analysis=analysis, format=replace(given.format, sample_count=whole))
+
+
+def ectopic(letters: str, intervals: list[float] | None = None) -> dict[str, Statement]:
+    return {code: one for code, one in statements(series(letters, intervals)).items() if code in ECTOPIC}
+
+
+@pytest.mark.parametrize(
+    ("letters", "codes"),
+    [
+        ("nnnnnnnnnnnn", set()),
+        ("nnnnvnnnnnnn", {"PVC"}),
+        ("nnnnvvnnnnnn", {"PVC", "PVPCS"}),
+        ("nnnnvvvnnnnn", {"PVC", "NSVT"}),
+        ("nvnvnvnvnvnn", {"PVC", "BIGU"}),
+        ("nnvnnvnnvnnv", {"PVC", "TRIGU"}),
+        ("nnnnsnnnnnnn", {"PAC"}),
+        ("nnnnssnnnnnn", {"PAC", "PAPCS"}),
+        ("nnnnsssnnnnn", {"PAC", "PSVT"}),
+        ("nsnsnsnsnnnn", {"PAC", "BIGU"}),
+        ("nnnvnnnsnnnn", {"PVC", "PAC"}),
+    ],
+)
+def test_patterns(letters: str, codes: set[str]) -> None:
+    assert ectopic(letters).keys() == codes
+
+
+def test_counts_and_frequency_are_said() -> None:
+    assert ectopic("nnnnvnnnnnnn")["PVC"].ru == "Желудочковые экстрасистолы: 1"
+    assert ectopic("nnvnnvnnnvnn")["PVC"].ru == "Желудочковые экстрасистолы: 3, частые"
+    assert ectopic(("n" * 40 + "v") * 5 + "n" * 200)["PVC"].ru == "Желудочковые экстрасистолы: 5"
+    assert ectopic("nsnnnvvnnnvvnnn")["PVPCS"].en == "Paired ventricular premature complexes: 2"
+
+
+def test_a_run_tells_its_length_and_rate() -> None:
+    found = ectopic("nnnnvvvvvnnnnnnvvvnnn")
+    assert found["NSVT"].ru == (
+        "Неустойчивая желудочковая тахикардия: пробежек 2, самая длинная из 5 комплексов с ЧСС 120 уд/мин"
+    )
+    slow = [0.8] * 4 + [0.7, 0.7, 0.7] + [0.8] * 4
+    assert ectopic("nnnnnvvvnnnn", slow).keys() == {"PVC", "RVPCS"}
+
+
+def test_half_a_minute_of_it_is_sustained() -> None:
+    found = ectopic("n" * 80 + "v" * 70 + "n" * 20)
+    assert "VTACH" in found
+    assert "NSVT" not in found
+
+
+def test_a_ventricular_beat_between_two_others_in_step_is_interpolated() -> None:
+    between = [0.8] * 5 + [0.4, 0.42] + [0.8] * 4
+    assert ectopic("nnnnnnvnnnnn", between).keys() == {"PVC", "VIC"}
+
+
+def test_a_late_ventricular_beat_has_escaped() -> None:
+    late = [0.8] * 5 + [1.6] + [0.8] * 5
+    assert ectopic("nnnnnnvnnnnn", late).keys() == {"VEC"}
+
+
+def test_in_fibrillation_no_beat_is_supraventricular_and_premature() -> None:
+    given = series("nnnnsnnnvnnn")
+    wild = AtrialSpan(0, 5000, AtrialActivity.FIBRILLATION, odds=2.0, in_step=0.1, alike=0.2)
+    found = statements(replace(given, analysis=replace(given.analysis, atrial=Atrial((wild,)))))
+    assert "PVC" in found
+    assert "PAC" not in found
+
+
+def test_ectopic_beats_of_a_made_ecg() -> None:
+    times = steady(0.85)
+    times[3] -= 0.33
+    times[8] -= 0.33
+    assert "PVC" in stated(recorded(times, 10, broad={3, 8}))
+    assert "PAC" in stated(recorded(times, 10))
+
+
+@pytest.mark.parametrize(
+    ("intervals", "code"),
+    [
+        ([0.8] * 5 + [1.6] + [0.8] * 5, "SABLK"),
+        ([0.8] * 5 + [2.3] + [0.8] * 5, "SPAUS"),
+        ([0.8, 0.82, 0.9, 1.0, 1.1, 1.05, 0.95, 0.85, 0.8, 0.82, 0.9], None),
+    ],
+)
+def test_pauses(intervals: list[float], code: str | None) -> None:
+    found = statements(series("n" * 12, intervals)).keys() & {"SABLK", "SPAUS", "LRR"}
+    assert found == ({code} if code else set())
+
+
+def test_the_pause_after_an_early_beat_is_none() -> None:
+    compensated = [0.8] * 5 + [0.45, 1.6] + [0.8] * 4
+    assert not statements(series("nnnnnnsnnnnn", compensated)).keys() & {"SABLK", "SPAUS", "LRR"}
