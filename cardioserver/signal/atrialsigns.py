@@ -26,6 +26,7 @@ from cardioserver.signal.pacing import without_spikes
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 FEWEST_BEATS = 3
 ON_TIME = 0.8  # of the mean interval; beats that come earlier may have P waves of their own
@@ -33,11 +34,12 @@ FEWEST_ON_TIME = 4
 REGULAR = 0.85  # likeness of the RR intervals from which on T waves cannot be cancelled
 IN_STEP = 0.45  # correlation of what precedes the QRS above which it is a P wave
 LEAST_P_UV = 25.0  # of what all beats have in common; a quarter of a millimetre on paper
-FIBRILLATION = (6.0, -9.5, -5.4)
+FIBRILLATION = (5.8, -8.4, -6.6)
 """Log odds of fibrillation: constant, P waves in step, likeness of the RR intervals. By logistic regression
 on ten-second pieces of two-lead ambulatory records; twelve-lead records had no part in it."""
 SLOW_S = 1.1  # RR interval from which on two P waves may go with one QRS
 PAUSE = 1.5  # of the usual RR interval
+TRAIN_WINDOW_S = 12.0
 ANOTHER_RATE = 0.12  # by which the atria are faster or slower than the ventricles
 QRS_S = (0.05, 0.06)  # about the place of a beat, where it was not delineated
 T_END_S = 0.36
@@ -134,7 +136,7 @@ def find_signs(
     spikes = beats.spikes[(beats.spikes >= part.first) & (beats.spikes < last)] - part.first
     thin, work = cancellation.thinned(without_spikes(part.samples, rate, spikes), rate)
     ventricles = _ventricles(part, (rate, work), thin.shape[1], beats, fiducials)
-    conducted = np.array([beats.classes[beat] is not BeatClass.VENTRICULAR for beat in part.beats])
+    conducted = _conducted([beats.classes[beat] for beat in part.beats])
     rr = intervals.between(at, rate, usable=conducted)
     alike = intervals.likeness(rr)
     regular = alike is None or alike >= REGULAR
@@ -159,7 +161,28 @@ def find_signs(
     if not found.needs_train:
         return found
     free = cancellation.without_t(with_t, ventricles) if regular else atrial
-    return _with_train(found, wave_train(free, ventricles), ventricles, (part.first, rate, work))
+    start, stop = _train_window(ventricles.onsets, thin.shape[1], work)
+    train = wave_train(free.part(start, stop), ventricles.part(start, stop))
+    if train is not None:
+        train = replace(train, places=train.places + start)
+    return _with_train(found, train, ventricles, (part.first, rate, work))
+
+
+def _conducted(classes: Sequence[BeatClass]) -> Mask:
+    """Beats that the atria have sent; in a record of paced beats all that are not ventricular."""
+    ventricular = np.array([each is BeatClass.VENTRICULAR for each in classes])
+    paced = np.array([each is BeatClass.PACED for each in classes])
+    own = ~(ventricular | paced)
+    return own if own.sum() > FEWEST_ON_TIME else ~ventricular
+
+
+def _train_window(onsets: Index, count: int, work: float) -> tuple[int, int]:
+    """Where to look for a train: about the longest RR interval; no rhythm keeps its pace for a minute."""
+    length = round(TRAIN_WINDOW_S * work)
+    longest = int(np.diff(onsets).argmax())
+    middle = int(onsets[longest] + onsets[longest + 1]) // 2
+    start = min(max(middle - length // 2, 0), max(count - length, 0))
+    return start, min(start + length, count)
 
 
 def _with_train(

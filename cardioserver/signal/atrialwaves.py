@@ -29,7 +29,9 @@ SEEDS = 6
 FEWEST_WAVES = 5
 TRAIN_S = (0.4, 1.6)  # 150 to 38 a minute
 TRAIN_SCORE = 0.6  # share of the train that is seen, times share of the waves that belong to it
+CLEAR_SCORE = 0.9  # of a train for which no better one is looked for
 STRAY_S = 0.05
+INTERVALS = 8  # of those between the waves, the commonest are tried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,47 +114,78 @@ def wave_train(atrial: AtrialSignal, ventricles: Ventricles) -> WaveTrain | None
         Without QRS and T.
     """
     rate = atrial.rate
-    waves = atrial.band(WAVE_BAND_HZ)
+    field = _Field.of(atrial.band(WAVE_BAND_HZ), atrial.open, round(WAVE_S * rate))
     best, best_score = None, TRAIN_SCORE
-    for seed in _seeds(waves, atrial, ventricles):
-        found = _all_like(waves, atrial.open, seed, rate)
+    for seed in _seeds(field, atrial, ventricles):
+        found = _all_like(field, seed, rate)
         if len(found) < FEWEST_WAVES:
             continue
-        for interval in np.unique(np.round(np.diff(found) / rate, 2)):
+        intervals, often = np.unique(np.round(np.diff(found) / rate / 0.02), return_counts=True)
+        for interval in 0.02 * intervals[np.argsort(-often, kind="stable")][:INTERVALS]:
             train = _train(found / rate, float(interval))
             if train is None:
                 continue
             fitting, length = train
-            expected = waves.shape[1] / rate / length
+            expected = field.waves.shape[1] / rate / length
             score = fitting.sum() / expected * fitting.mean()
             if score > best_score:
-                middles = found[fitting] + round(WAVE_S * rate) // 2
-                best, best_score = WaveTrain(middles, length), score
+                best, best_score = WaveTrain(found[fitting] + field.width // 2, length), score
+        if best_score > CLEAR_SCORE:
+            break
     return best
 
 
-def _seeds(waves: Signal, atrial: AtrialSignal, ventricles: Ventricles) -> Index:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Field:
+    """A signal in which waves are looked for, with what every search needs.
+
+    ``energy`` and ``share`` are what is seen of the energy and of the samples of a wave that begins there.
+    """
+
+    waves: Signal
+    seen: Signal
+    width: int
+    energy: Signal
+    share: Signal
+
+    @classmethod
+    def of(cls, waves: Signal, seen: Mask, width: int) -> _Field:
+        """The field of *waves*, µV, for models of *width* samples."""
+        shown = waves * seen
+        return cls(
+            shown,
+            seen.astype(np.float64),
+            width,
+            _running_sum((shown**2).sum(axis=0), width),
+            _running_sum(seen.astype(np.float64), width) / width,
+        )
+
+
+def _running_sum(values: Signal, width: int) -> Signal:
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    sums: Signal = total[width:] - total[:-width]
+    return sums
+
+
+def _seeds(field: _Field, atrial: AtrialSignal, ventricles: Ventricles) -> Index:
     """Where the highest waves between T and QRS begin."""
-    rate, width = atrial.rate, round(WAVE_S * atrial.rate)
+    rate = atrial.rate
     free = atrial.open.astype(np.float64)
     for offset in ventricles.offsets:
         free[offset : offset + ventricles.t_end + round(AFTER_T_S * rate)] = 0.0
-    calm = np.convolve(free, np.ones(width), "valid") > width - 0.5
-    energy = np.where(calm, np.convolve((waves**2).sum(axis=0), np.ones(width), "valid"), 0.0)
+    energy = np.where(_running_sum(free, field.width) > field.width - 0.5, field.energy, 0.0)
     peaks = find_peaks(energy, distance=max(1, round(APART_S * rate)))[0]
     seeds: Index = peaks[np.argsort(-energy[peaks], kind="stable")][:SEEDS]
     return seeds
 
 
-def _all_like(waves: Signal, seen: Mask, seed: int, rate: float) -> Index:
+def _all_like(field: _Field, seed: int, rate: float) -> Index:
     """Where all waves begin that look like the one at *seed*, or like the mean of those that do."""
-    width = np.arange(round(WAVE_S * rate))
-    found = _matches(waves, seen, waves[:, seed + width], rate)
-    for _ in range(2):
-        if len(found) < FEWEST_BEATS:
-            break
-        found = _matches(waves, seen, np.median(waves[:, found[:, None] + width], axis=1), rate)
-    return found
+    width = np.arange(field.width)
+    found = _matches(field, field.waves[:, seed + width], rate)
+    if len(found) < FEWEST_BEATS:
+        return found
+    return _matches(field, np.median(field.waves[:, found[:, None] + width], axis=1), rate)
 
 
 def _train(times: Signal, interval: float) -> tuple[Mask, float] | None:
@@ -162,24 +195,21 @@ def _train(times: Signal, interval: float) -> tuple[Mask, float] | None:
     numbers = np.round((times - times[0]) / interval)
     if numbers[-1] < FEWEST_WAVES - 1:
         return None
-    length, start = np.polyfit(numbers, times, 1)
-    strays = np.abs(times - start - length * numbers)
+    spread = numbers - numbers.mean()
+    length = float((spread * times).sum() / (spread**2).sum())  # least squares
+    strays = np.abs(times - times.mean() - length * spread)
     fitting = strays <= min(STRAY_S * 2, 0.1 * length)
     enough = fitting.sum() >= FEWEST_WAVES and len(np.unique(numbers[fitting])) == fitting.sum()
     steady = enough and float(np.sqrt((strays[fitting] ** 2).mean())) <= STRAY_S
-    return (fitting, float(length)) if steady else None
+    return (fitting, length) if steady else None
 
 
-def _matches(waves: Signal, seen: Mask, model: Signal, rate: float) -> Index:
-    """Where *waves* look like *model*, in shape over all leads and in size."""
-    width = model.shape[1]
-    here = seen.astype(np.float64)
-    product = sum(np.correlate(line * here, part, "valid") for line, part in zip(waves, model, strict=True))
-    energy = np.convolve((waves**2).sum(axis=0) * here, np.ones(width), "valid")
-    own = np.correlate(here, (model**2).sum(axis=0), "valid")
-    share = np.convolve(here, np.ones(width), "valid") / width
-    alike = product / np.sqrt(energy * own + 1e-9)
+def _matches(field: _Field, model: Signal, rate: float) -> Index:
+    """Where waves look like *model*, in shape over all leads and in size."""
+    product = sum(np.correlate(line, part, "valid") for line, part in zip(field.waves, model, strict=True))
+    own = np.correlate(field.seen, (model**2).sum(axis=0), "valid")
+    alike = product / np.sqrt(np.maximum(field.energy, 0.0) * own + 1e-9)
     size = product / (own + 1e-9)
-    alike[(share < SEEN) | (size < SIZES[0]) | (size > SIZES[1])] = 0.0
+    alike[(field.share < SEEN) | (size < SIZES[0]) | (size > SIZES[1])] = 0.0
     peaks: Index = find_peaks(alike, height=MATCH, distance=max(1, round(APART_S * rate)))[0]
     return peaks

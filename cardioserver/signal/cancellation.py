@@ -48,6 +48,13 @@ class Ventricles:
     t_end: int
     kinds: Index
 
+    def part(self, start: int, stop: int) -> Ventricles:
+        """The complexes that lie wholly between two samples, counted from the first of these."""
+        inside = (self.onsets >= start) & (self.offsets < stop)
+        return Ventricles(
+            self.onsets[inside] - start, self.offsets[inside] - start, self.t_end, self.kinds[inside]
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtrialSignal:
@@ -66,6 +73,10 @@ class AtrialSignal:
     samples: Signal
     rate: float
     open: Mask
+
+    def part(self, start: int, stop: int) -> AtrialSignal:
+        """Some of the samples."""
+        return AtrialSignal(self.samples[:, start:stop], self.rate, self.open[start:stop])
 
     def band(self, limits: tuple[float, float]) -> Signal:
         """The signal between *limits*, Hz, without a shift in time."""
@@ -96,12 +107,18 @@ def band_limited(samples: Signal, rate: float, limits: tuple[float, float]) -> S
 
 def without_qrs(samples: Signal, rate: float, ventricles: Ventricles) -> AtrialSignal:
     """*samples* with a line in place of each QRS."""
-    bridged, kept = samples.copy(), np.ones(samples.shape[1], dtype=np.bool_)
-    for first, last in zip(ventricles.onsets, ventricles.offsets, strict=True):
-        share = np.linspace(0, 1, last - first + 1)
-        bridged[:, first : last + 1] = samples[:, [first]] * (1 - share) + samples[:, [last]] * share
-        kept[first : last + 1] = False
-    return AtrialSignal(bridged, rate, kept)
+    count = samples.shape[1]
+    edges = np.zeros(count + 1, dtype=np.intp)
+    np.add.at(edges, ventricles.onsets, 1)
+    np.add.at(edges, ventricles.offsets + 1, -1)
+    seen = np.cumsum(edges[:-1]) == 0
+    if seen.all() or not seen.any():
+        return AtrialSignal(samples, rate, seen)
+    places, hidden = np.flatnonzero(seen), np.flatnonzero(~seen)
+    bridged = samples.copy()
+    for lead in bridged:
+        lead[hidden] = np.interp(hidden, places, lead[places])
+    return AtrialSignal(bridged, rate, seen)
 
 
 def without_t(atrial: AtrialSignal, ventricles: Ventricles) -> AtrialSignal:
@@ -122,8 +139,7 @@ def without_t(atrial: AtrialSignal, ventricles: Ventricles) -> AtrialSignal:
         waves = atrial.samples[:, np.minimum(places, count - 1)]
         model = _median_inside(waves, inside)
         model -= model[:, [-1]]
-        for row, known in zip(places, inside, strict=True):
-            left[:, row[known]] -= model[:, known]
+        left[:, places[inside]] -= model[:, np.nonzero(inside)[1]]
     return AtrialSignal(left, atrial.rate, atrial.open)
 
 

@@ -27,7 +27,7 @@ SAME_RR = 0.06  # of the interval
 USUAL_SHARE = 0.4  # of the intervals have to be alike
 FEWEST_BEATS = 5
 ALWAYS = 0.9  # share of the beats in which a place of the cycle has to be free of the QRS
-SEEN = 0.25  # share of an atrial cycle that can be compared
+SEEN = {2: 0.25, 3: 0.25, 4: 0.6}  # share of an atrial cycle that has to be comparable
 LAGS_S = (0.10, 0.36)
 
 
@@ -115,7 +115,7 @@ def _equality(cycle: Signal, seen: Mask, ratio: int) -> float | None:
         here = np.arange(round(number * part), min(round((number + 1) * part), width))
         there = np.round(here + part).astype(np.intp) % width
         both = seen[here] & seen[there]
-        if both.sum() >= SEEN * part:
+        if both.sum() >= SEEN[ratio] * part:
             worst.append(_alike(cycle[:, here[both]], cycle[:, there[both]]))
     return float(np.median(np.min(worst, axis=0))) if len(worst) >= LEAST_PAIRS[ratio] else None
 
