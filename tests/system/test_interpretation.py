@@ -329,8 +329,19 @@ async def test_only_anonymous_data_leave(start: Start, tapped_service: Tapped) -
     assert wire.count(b'"age":65.0') == 2
     assert b"171.5" in wire
     assert b"64.25" in wire
-    texts = [value for value in asdict(PERSONAL).values() if isinstance(value, str)]
-    texts += ["1961", "12.04", "04-12", "2026-11", "20.11", "09:31", "сердцебиение", "K3-000123", "55.75"]
+    names = [value for value in asdict(PERSONAL).values() if isinstance(value, str)]
+    texts = [
+        *names,
+        "1961",
+        "12.04",
+        "04-12",
+        "2026-11",
+        "20.11",
+        "09:31",
+        "сердцебиение",
+        "K3-000123",
+        "55.75",
+    ]
     texts += ["37.61", "45382000", "ACC-2026", "Clinic", "recorder", *map(str, stored)]
     texts += [str(exam.uuid) for exam in exams]
     for text in texts:
@@ -341,6 +352,8 @@ async def test_only_anonymous_data_leave(start: Start, tapped_service: Tapped) -
         assert json.dumps(text).encode() not in wire, text
     for secret in (exams[0].uuid.bytes, *(number.to_bytes(8, "little") for number in stored)):
         assert secret not in wire
+    logged = server.said()
+    assert not [text for text in (*names, "сердцебиение", "K3-000123") if text in logged]
     database = opened(server)
     with database.read() as connection:
         entries = search(connection, AuditQuery(action=Action.EXPORT)).entries
