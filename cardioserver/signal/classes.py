@@ -40,6 +40,8 @@ COUPLED_KIND = 3.0
 REFERENCE_BEATS = 400  # of the normal kind are enough for its P and T wave
 REGULAR = 0.08  # median deviation of RR from the usual one, relative; more is atrial fibrillation
 CLEARLY_UNLIKE = 0.25
+MOST_EARLY = 0.6  # logarithms of ratios count up to here
+MOST_WIDER = 0.8
 CHUNK = 4096  # beats compared at once
 STEEP_SHARE = 0.2  # of the steepest place: what is less steep is not of the QRS
 
@@ -77,8 +79,6 @@ class Evidence:
 
     Attributes
     ----------
-    normal
-        Number of the kind that is normal in this record, -1 if there is none.
     likeness
         Correlation of each QRS with the normal one, -1 to 1.
     regular
@@ -88,7 +88,6 @@ class Evidence:
         Each kind of evidence, for each beat.
     """
 
-    normal: int
     likeness: Floats
     regular: Mask
     columns: dict[str, Signal]
@@ -104,60 +103,82 @@ def weigh(times: Signal, beats: Halves, seen: Mask, kinds: Kinds) -> Evidence:
     beats, seen
         As for :func:`~cardioserver.signal.shapes.sort_shapes`.
     """
-    count = len(times)
-    intervals = np.clip(np.diff(times), *INTERVALS_S)
-    if not len(intervals):
-        intervals = np.ones(1)
-    before = np.concatenate([intervals[:1], intervals])[:count]
-    after = np.concatenate([intervals, intervals[-1:]])[:count]
-    early = np.log(before / _median_about(before, USUAL_BEATS))
-    early_in_run = np.log(before / _median_about(before, RUN_BEATS))
-    late_next = np.log(after / _median_about(before, USUAL_BEATS))
-    change = np.log(before / np.concatenate([before[:1], before[:-1]]))
-    irregular = _median_about(np.abs(early), IRREGULAR_BEATS)
-    spread = _spread(beats, seen, kinds.shift)
-    normal = _normal_kind(kinds, before, after, spread)
-    is_normal = kinds.of == normal
+    rhythm = _Rhythm.of(times)
+    spread = _spread(beats, seen)
+    normal = _normal_kind(kinds, rhythm.coupled, spread)
     like, p_like = _compare(beats, seen, kinds, normal)
-    wider = (
-        np.log(spread / max(float(np.median(spread[is_normal])), 1.0)) if is_normal.any() else np.zeros(count)
-    )
-    looseness = float(np.median(1 - like[is_normal])) if is_normal.any() else 0.0
-    coupled = _mean_of_kind(np.clip(np.log(after / before), -1, 1), kinds)
-    kind_early = _mean_of_kind(early, kinds)
-    sizes = np.bincount(kinds.of + 1, minlength=len(kinds.templates) + 1)
-    share = np.where(kinds.of >= 0, sizes[kinds.of + 1], 1) / max(sizes[normal + 1] if normal >= 0 else 1, 1)
-
-    unlike = np.clip(1 - like, 0, 1)
-    odd = np.clip(unlike / CLEARLY_UNLIKE, 0, 1)  # what is timed like an ectopic beat may still be conducted
-    unusual = np.clip((unlike - looseness) / (3 * looseness + 0.05), 0, 3) / 3  # for this record
-    rare = 1 - np.clip(share, 0, 1)  # a bundle branch block that comes and goes is not
-    broad = np.clip(wider, 0, 0.8)
-    soon = np.clip(-early, 0, 0.6)
-    pause = np.clip(late_next, 0, 0.6)
-    p_unlike = np.clip(1 - p_like, 0, 1.5)
-    no_p = np.clip(p_unlike, 0, 1)
+    looseness = float(np.median(1 - like[kinds.of == normal]))
+    wider = np.log(spread / float(np.median(spread[kinds.of == normal])))
+    unlike = _between(1 - like, 1.0)
+    odd = _between(unlike / CLEARLY_UNLIKE, 1.0)  # what is timed like an ectopic beat may still be conducted
+    unusual = _between((unlike - looseness) / (9 * looseness + 0.15), 1.0)  # for this record
+    rare = 1 - _between(_sizes(kinds) / _sizes(kinds)[kinds.of == normal].max(), 1.0)
+    broad = _between(wider, MOST_WIDER)
+    p_unlike = _between(1 - p_like, 1.5)
+    no_p = _between(p_unlike, 1.0)
+    early, pause = _between(-rhythm.late, MOST_EARLY), _between(rhythm.late_next, MOST_EARLY)
     columns = {
         "rare shape": unlike * rare,
         "rare and unusual shape": odd * unusual * rare,
         "rare and broad": odd * broad * rare,
-        "its kind is early": odd * np.clip(-kind_early, 0, 0.6),
-        "its kind is followed by a pause": odd * np.clip(coupled, 0, 1),
-        "odd and early": odd * soon,
+        "its kind is early": odd * _between(-_mean_of_kind(rhythm.late, kinds), MOST_EARLY),
+        "its kind is followed by a pause": odd * _between(_mean_of_kind(rhythm.coupled, kinds), 1.0),
+        "odd and early": odd * early,
         "odd and followed by a pause": odd * pause,
         "odd without P": odd * no_p,
         "broad without P": odd * broad * no_p,
-        "early": soon,
-        "rather early": np.minimum(soon, 0.2),
-        "early in a run": np.clip(-early_in_run, 0, 0.6),
-        "earlier than the last": np.clip(-change, 0, 0.5),
+        "early": early,
+        "rather early": np.minimum(early, 0.2),
+        "early in a run": _between(-rhythm.late_in_run, MOST_EARLY),
+        "earlier than the last": _between(-rhythm.change, 0.5),
         "P unlike": p_unlike,
         "P rather unlike": np.minimum(p_unlike, 0.5),
         "followed by a pause": pause,
         "usual shape": -unlike,
-        "clean": np.full(count, -min(looseness, 0.2)),
+        "clean": np.full(len(times), -min(looseness, 0.2)),
     }
-    return Evidence(normal, like, irregular <= REGULAR, columns)
+    return Evidence(like, rhythm.irregular <= REGULAR, columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rhythm:
+    """Logarithms of ratios of RR intervals, for each beat.
+
+    ``late`` compares the interval before it with the usual one, ``late_in_run`` with that of a longer
+    stretch, ``late_next`` the interval after it with the usual one, ``change`` the interval before it with
+    the one before that, ``coupled`` the interval after it with that before it; ``irregular`` is how far
+    intervals about it are from the usual one.
+    """
+
+    late: Signal
+    late_in_run: Signal
+    late_next: Signal
+    change: Signal
+    coupled: Signal
+    irregular: Signal
+
+    @classmethod
+    def of(cls, times: Signal) -> _Rhythm:
+        """The rhythm of beats at *times*, s."""
+        intervals = np.clip(np.diff(times), *INTERVALS_S) if len(times) > 1 else np.ones(1)
+        before = np.concatenate([intervals[:1], intervals])[: len(times)]
+        after = np.concatenate([intervals, intervals[-1:]])[: len(times)]
+        usual = _median_about(before, USUAL_BEATS)
+        late = np.log(before / usual)
+        return cls(
+            late,
+            np.log(before / _median_about(before, RUN_BEATS)),
+            np.log(after / usual),
+            np.log(before / np.concatenate([before[:1], before[:-1]])),
+            np.clip(np.log(after / before), -1, 1),
+            _median_about(np.abs(late), IRREGULAR_BEATS),
+        )
+
+
+def _between(values: npt.NDArray[np.floating], most: float) -> Signal:
+    """*values* limited to 0 … *most*."""
+    limited: Signal = np.clip(values, 0.0, most).astype(np.float64)
+    return limited
 
 
 def ventricular(evidence: Evidence) -> Mask:
@@ -185,17 +206,22 @@ def _median_about(values: Signal, each_side: int) -> Signal:
     return medians
 
 
+def _sizes(kinds: Kinds) -> Signal:
+    """How many beats are of the same kind as each; a beat of no kind is alone."""
+    sizes = np.bincount(kinds.of + 1, minlength=1).astype(np.float64)
+    sizes[0] = 1.0
+    same: Signal = sizes[kinds.of + 1]
+    return same
+
+
 def _mean_of_kind(values: Signal, kinds: Kinds) -> Signal:
     """The mean of *values* over the beats of the same kind; a beat of no kind has its own."""
-    if not len(kinds.templates):
-        return values
-    sizes = np.bincount(kinds.of[kinds.of >= 0], minlength=len(kinds.templates))
-    sums = np.bincount(kinds.of[kinds.of >= 0], values[kinds.of >= 0], minlength=len(kinds.templates))
-    means: Signal = np.where(kinds.of >= 0, (sums / np.maximum(sizes, 1))[kinds.of], values)
+    sums = np.bincount(kinds.of + 1, values, minlength=1)
+    means: Signal = np.where(kinds.of >= 0, sums[kinds.of + 1] / _sizes(kinds), values)
     return means
 
 
-def _spread(beats: Halves, seen: Mask, shift: Floats) -> Signal:
+def _spread(beats: Halves, seen: Mask) -> Signal:
     """For how many samples of the grid each QRS is steep."""
     margin = SLACK + 1
     first, last = MARGIN - BEFORE - margin, MARGIN + AFTER + margin + 1
@@ -210,32 +236,20 @@ def _spread(beats: Halves, seen: Mask, shift: Floats) -> Signal:
     return spread
 
 
-def _normal_kind(kinds: Kinds, before: Signal, after: Signal, spread: Signal) -> int:
-    """The kind of the normal beats: common, neither early nor followed by a pause, narrow."""
-    total = len(kinds.templates)
-    sizes = np.bincount(kinds.of[kinds.of >= 0], minlength=total).astype(float)
-    best, highest = -1, 0.0
-    common = np.flatnonzero(sizes >= COMMON_SHARE * sizes.max()) if total else np.zeros(0, dtype=np.intp)
-    widths = [float(np.median(spread[kinds.of == kind])) for kind in common]
-    for kind, width in zip(common, widths, strict=True):
-        mine = kinds.of == kind
-        coupled = float(np.clip(np.log(after / before)[mine], -1, 1).mean())
-        score = (
-            sizes[kind]
-            * np.exp(-COUPLED_KIND * max(coupled, 0))
-            * np.exp(-(width - min(widths)) / BROAD_KIND)
-        )
-        if score > highest:
-            best, highest = int(kind), score
-    return best
+def _normal_kind(kinds: Kinds, coupled: Signal, spread: Signal) -> int:
+    """The kind of the normal beats: common, not coupled to the beat before, narrow."""
+    sizes = np.bincount(kinds.of[kinds.of >= 0])
+    common = np.flatnonzero(sizes >= COMMON_SHARE * sizes.max())
+    width = np.array([np.median(spread[kinds.of == kind]) for kind in common])
+    pause = np.array([coupled[kinds.of == kind].mean() for kind in common])
+    score = sizes[common] * np.exp(-COUPLED_KIND * np.maximum(pause, 0) - (width - width.min()) / BROAD_KIND)
+    return int(common[score.argmax()])
 
 
 def _compare(beats: Halves, seen: Mask, kinds: Kinds, normal: int) -> tuple[Floats, Floats]:
     """Correlation of each beat's QRS and of its P wave with those of the normal kind."""
     count = len(beats)
     like, p_like = np.ones(count, dtype=np.float32), np.ones(count, dtype=np.float32)
-    if normal < 0:
-        return like, p_like
     mine = np.flatnonzero(kinds.of == normal)
     mine = mine[:: -(-len(mine) // REFERENCE_BEATS)]
     reference = np.median(_p_wave(beats[mine], seen[mine], kinds.shift[mine]), axis=0)

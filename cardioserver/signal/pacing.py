@@ -45,7 +45,7 @@ def find_spikes(samples: Signal, rate: float) -> Index:
     """
     nothing = np.empty(0, dtype=np.intp)
     count = samples.shape[1]
-    if rate < LOWEST_RATE_HZ or count < 3:
+    if rate < LOWEST_RATE_HZ:
         return nothing
     edges = _edges(samples, rate)
     edges = edges[np.diff(edges, prepend=-count) > PULSE_S * rate]
@@ -55,6 +55,8 @@ def find_spikes(samples: Signal, rate: float) -> Index:
 def _edges(samples: Signal, rate: float) -> Index:
     """Samples after which enough leads jump."""
     steps = np.diff(samples, axis=1)
+    if not steps.size:
+        return np.empty(0, dtype=np.intp)
     noise = np.median(np.abs(steps[:, ::4]), axis=1, keepdims=True)
     least = np.maximum(JUMP_UV, OVER_NOISE * noise)
     enough = LEAD_SHARE * len(samples)

@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 MOST_LEADS = 6  # more of them cost time and add nothing
 LEAST_ODDS = -1.5  # natural log; below 0, as moments on both sides of a true peak share the odds
-SURE_ODDS = 2.0
+SURE_ODDS = 2.0  # what is so likely is a QRS, even in a rhythm that looks like ventricular flutter
 APART_S = 0.2  # the ventricles are refractory for longer
 SURENESS_S = 8.0
 SURENESS_POWER = 2.0

@@ -1,6 +1,6 @@
 """A small convolutional network that sees the QRS complexes of one lead.
 
-Six layers of convolutions, about 17 000 weights, run by numpy alone. The last ones see an ever wider stretch
+Six layers of convolutions, about 16 000 weights, run by numpy alone. The last ones see an ever wider stretch
 by dilation (F. Yu, V. Koltun, "Multi-scale context aggregation by dilated convolutions", ICLR 2016): each
 answer knows 1.9 s on both sides, so a deflection is judged by its shape and by what beats with it, as a
 reader does. ``benchmarks/train_qrs.py`` makes the weights.
