@@ -50,6 +50,8 @@ class Result:
     reports_per_second: float | None = None  # from the first upload to the last report
     report_p50_ms: float | None = None  # from "stored" to the event, one exam at a time
     report_p99_ms: float | None = None
+    server_cpu_ms: float | None = None  # for each exam, uploads included
+    worker_cpu_ms: float | None = None  # for each exam
     worker_megabytes: float | None = None  # resident, the largest
 
 
@@ -92,15 +94,23 @@ async def _measure(
             for _ in range(2 * CORES):
                 await anext(events)
         latencies: list[float] = []
+        cpu = _cpu_seconds(server.pid)
         left = iter(range(options.exams))
         began = time.perf_counter()
         await asyncio.gather(*(_upload_while(client, left, ecgs, latencies) for client in clients))
         uploaded = time.perf_counter() - began
-        result = Result(mode, options.exams, *_quantiles(latencies), options.exams / uploaded)
+        result = Result(
+            mode,
+            options.exams,
+            *_quantiles(latencies),
+            options.exams / uploaded,
+            server_cpu_ms=(_cpu_seconds(server.pid)[0] - cpu[0]) / options.exams * 1e3,
+        )
         if mode != "off":
             for _ in range(options.exams):
                 await anext(events)
             reported = time.perf_counter() - began
+            spent = [after - before for before, after in zip(cpu, _cpu_seconds(server.pid), strict=True)]
             waits = []
             for number in range(SINGLE):
                 await _upload(clients[0], ecgs[number])
@@ -116,6 +126,7 @@ async def _measure(
                 result.exams_per_second,
                 rate,
                 *waited,
+                *(seconds / options.exams * 1e3 for seconds in spent),
                 _worker_megabytes(server.pid),
             )
     for client in clients:
@@ -147,23 +158,36 @@ def _quantiles(seconds: Sequence[float]) -> tuple[float, float]:
     return statistics.median(ordered) * 1e3, ordered[int(len(ordered) * 0.99)] * 1e3
 
 
+def _cpu_seconds(pid: int) -> tuple[float, float]:
+    """Processor time of the server and of its living workers."""
+    server = psutil.Process(pid)
+    times = [process.cpu_times() for process in (server, *_workers(server))]
+    own, *others = (time.user + time.system for time in times)
+    return own, sum(others)
+
+
+def _workers(server: psutil.Process) -> list[psutil.Process]:
+    """Not the helpers that stage uploads."""
+    return [child for child in server.children() if "interpretation" in " ".join(child.cmdline())]
+
+
 def _worker_megabytes(pid: int) -> float:
-    return max(child.memory_info().rss for child in psutil.Process(pid).children()) / 1e6
+    return max(worker.memory_info().rss for worker in _workers(psutil.Process(pid))) / 1e6
+
+
+HEADS = (
+    "mode, exams, upload p50 ms, p99 ms, exams/s, reports/s, report p50 ms, p99 ms, "
+    "server CPU ms, workers CPU ms, worker MB"
+)
 
 
 def _print(results: Sequence[Result]) -> None:
-    print(
-        "| mode | exams | upload p50 ms | p99 ms | exams/s | reports/s | report p50 ms | p99 ms | worker MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| " + HEADS.replace(", ", " | ") + " |")
+    print("|" + "---|" * len(HEADS.split(", ")))
     for result in results:
-        values = list(asdict(result).values())
-        cells = [
-            values[0],
-            str(values[1]),
-            *("" if value is None else f"{value:.0f}" for value in values[2:]),
-        ]
-        print("| " + " | ".join(cells) + " |")
+        mode, *numbers = asdict(result).values()
+        cells = ("" if number is None else f"{number:.0f}" for number in numbers)
+        print(f"| {mode} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":
