@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
+from cardioserver.signal.order import slope_of
+
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
@@ -17,6 +19,7 @@ ALIGN_WINDOW_S = 0.06
 SHAPE_S = 0.08
 ALIKE = 0.8  # correlation of the slopes of two QRS complexes of one shape
 KNOT_WIDTH_S = 0.012
+COARSE_S = 0.016  # the baseline is a straight line for so long
 BEFORE_S = 0.50
 AFTER_S = 0.85
 MOST_BEATS = 60  # more of them add nothing
@@ -71,7 +74,7 @@ def average_slopes(samples: Signal, rate: float, beats: Index) -> tuple[Signal, 
     before, after = round(SLOPES_S[0] * rate), round(SLOPES_S[1] * rate)
     offsets = np.arange(-before - slack, after + slack)
     where = np.clip(beats[:, None] + offsets, 0, samples.shape[1] - 1)
-    slopes = np.gradient(samples[:, where], axis=2)
+    slopes = slope_of(samples[:, where])
     best = np.full(len(beats), slack)
     if len(beats) > 1:
         half = round(ALIGN_WINDOW_S * rate)
@@ -92,7 +95,7 @@ def alike(samples: Signal, rate: float, beats: Index) -> Index:
     """A number for each of *beats*, the same for those whose QRS complexes look alike."""
     slack, half = max(1, round(ALIGN_S * rate)), round(SHAPE_S * rate)
     offsets = np.arange(-half - slack, half + slack + 1)
-    slopes = np.gradient(samples[:, np.clip(beats[:, None] + offsets, 0, samples.shape[1] - 1)], axis=2)
+    slopes = slope_of(samples[:, np.clip(beats[:, None] + offsets, 0, samples.shape[1] - 1)])
     shifted = np.lib.stride_tricks.sliding_window_view(slopes, 2 * half + 1, axis=2)
     size = np.sqrt(np.einsum("lbst,lbst->bs", shifted, shifted)) + 1e-9
     shapes = np.full(len(beats), -1, dtype=np.intp)
@@ -139,12 +142,13 @@ def level(samples: Signal, rate: float, onsets: Index) -> Signal:
     if len(knots) < 3:
         flat: Signal = samples - values.mean(axis=1, keepdims=True)
         return flat
-    spline = CubicSpline(knots, values, axis=1)
-    inner = np.arange(knots[0], knots[-1])
-    leveled = samples.copy()
-    leveled[:, : knots[0]] -= values[:, :1]
-    leveled[:, knots[0] : knots[-1]] -= spline(inner)
-    leveled[:, knots[-1] :] -= values[:, -1:]
+    count = samples.shape[1]
+    step = max(1, round(COARSE_S * rate))
+    coarse = np.arange(0, count + step, step)
+    levels = CubicSpline(knots, values, axis=1)(np.clip(coarse, knots[0], knots[-1]))
+    between = np.arange(step) / step
+    lines = levels[:, :-1, None] + (levels[:, 1:] - levels[:, :-1])[:, :, None] * between
+    leveled: Signal = samples - lines.reshape(len(samples), -1)[:, :count]
     return leveled
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
+from cardioserver.signal.order import quantile, slope_of
 from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
@@ -102,11 +103,10 @@ def p_wave(
     ends = [
         _ends(wave[lead], int(peaks[lead]), OVER_NOISE * float(beat.noise[lead]), rate) for lead in chosen
     ]
-    on, off = np.array(ends).T
     return PWave(
-        start + float(np.quantile(on, ONSET_QUANTILE)),
-        start + float(np.median(peaks[chosen])),
-        min(start + float(np.quantile(off, OFFSET_QUANTILE)), qrs_on),
+        start + quantile((on for on, _ in ends), ONSET_QUANTILE),
+        start + quantile(peaks[chosen].tolist(), 0.5),
+        min(start + quantile((off for _, off in ends), OFFSET_QUANTILE), qrs_on),
     )
 
 
@@ -188,7 +188,7 @@ def _length(line: Signal, least: float, share: float, rate: float) -> int:
     flank = line[begin : begin + round(LONGEST_FLANK_S * rate)]
     if len(flank) < 2:
         return begin
-    speed = np.gradient(flank) * -np.sign(flank[0])
+    speed = slope_of(flank) * -np.sign(flank[0])
     steepest = int(speed[: round(REACH_S * rate)].argmax())
     flat = np.flatnonzero(speed[steepest:] < share * speed[steepest])
     return begin + steepest + (int(flat[0]) if len(flat) else len(speed) - steepest - 1)

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
+from cardioserver.signal.order import quantile, slope_of
 from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
@@ -96,8 +97,8 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
         last = _last_phase(line, peak, far, least, rate)
         offsets.append(_end(line, last, _valley(line, last, far, least), rate))
         onsets.append(_end(line - line[round(qrs[1])], peak, round(qrs[1]), rate))
-    off = float(np.quantile(offsets, OFFSET_QUANTILE))
-    on = max(float(np.quantile(onsets, ONSET_QUANTILE)), qrs[1])
+    off = quantile(offsets, OFFSET_QUANTILE)
+    on = max(quantile(onsets, ONSET_QUANTILE), qrs[1])
     return TWave(on, float(np.median(peaks[big])), off)
 
 
@@ -146,13 +147,14 @@ def _end(line: Signal, peak: int, far: int, rate: float) -> float:
     """Where the flank from *peak* towards *far* ends: the mean of three ways to tell."""
     step = 1 if far > peak else -1
     course = np.sign(line[peak] - line[far]) * line[np.arange(peak, far + step, step)]
-    falling = -np.gradient(course) if len(course) > 2 else np.zeros(1)
+    falling = -slope_of(course) if len(course) > 2 else np.zeros(1)
     steepest = int(falling[: round(FLANK_S * rate)].argmax())
     speed = float(falling[steepest])
     if speed <= 0:
         return float(far)
     rest = course[steepest:]
-    corner = int((np.linspace(rest[0], rest[-1], len(rest)) - rest).argmax())
+    chord = rest[0] + (rest[-1] - rest[0]) / max(len(rest) - 1, 1) * np.arange(len(rest))
+    corner = int((chord - rest).argmax())
     tangent = min(max(float(rest[0]) / speed, 0.0) + TANGENT_MARGIN_S * rate, len(rest) - 1.0)
     flat = np.flatnonzero(falling[steepest:] < FLAT * speed)
     slow = int(flat[0]) if len(flat) else len(rest) - 1

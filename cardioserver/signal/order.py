@@ -1,0 +1,35 @@
+"""Order statistics and slopes of a few values, without the overhead of numpy's general forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+Signal = npt.NDArray[np.float64]
+
+
+def quantile(values: Iterable[float], share: float) -> float:
+    """The value below which *share* of *values* lie, between two of them by a straight line."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def row_quantiles(rows: Signal, share: float) -> Signal:
+    """That value of each row below which about *share* of them lie."""
+    place = int(share * (rows.shape[1] - 1))
+    chosen: Signal = np.partition(rows, place, axis=1)[:, place]
+    return chosen
+
+
+def slope_of(line: Signal) -> Signal:
+    """Central differences along the last axis, one-sided at the ends; two values at least."""
+    slopes = np.empty_like(line)
+    slopes[..., 1:-1] = (line[..., 2:] - line[..., :-2]) / 2
+    slopes[..., 0] = line[..., 1] - line[..., 0]
+    slopes[..., -1] = line[..., -1] - line[..., -2]
+    return slopes
