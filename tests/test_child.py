@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cardioserver.child import Child, ChildLate, ChildLost, Children, Kind
+from cardioserver.child import Child, ChildLate, ChildLost, Kind
+from cardioserver.children import Children
 
 ROOM = 4096
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from cardioserver.archive import bankfile, durable
 from cardioserver.archive.bankfile import ExamRecord
 from cardioserver.archive.errors import DigestMismatch
-from cardioserver.child import ChildLost, Children, Data, Kind
+from cardioserver.child import ChildLost, Data, Kind
+from cardioserver.children import Children
 from cardioserver.ecg.recording import Recording
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from cardioserver.cli.parameters import LanguageName
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.subject import Subject, SubjectNames, read_subject
 from cardioserver.language import Phrase
+from cardioserver.trace import place_of
 
 if TYPE_CHECKING:
     from cardioserver.interpretation.document import Document
@@ -69,10 +70,7 @@ def analyse(
             subject = read_subject(named, server, with_report=False)
             document = _interpret(subject, known)
         except Exception as error:
-            explained = explain(error)
-            if explained is None:
-                raise
-            phrase, code = explained
+            phrase, code = explain(error) or (_fault(error), ExitCode.FAILED)
             status = max(status, code)
             _report_failure(named, phrase, as_json=as_json and several)
             continue
@@ -113,6 +111,12 @@ def _report_failure(named: str, phrase: Phrase, *, as_json: bool) -> None:
     complain(Phrase(opening + phrase.en, opening + phrase.ru))
     if as_json:
         print(json.dumps({"file": named, "error": phrase.say(language())}, ensure_ascii=False), flush=True)
+
+
+def _fault(error: Exception) -> Phrase:
+    """What to say of a fault of this program: it costs this ECG, not those that follow."""
+    what = f"{type(error).__name__}, {place_of(error)}"
+    return Phrase(f"the analysis has failed ({what}).", f"анализ прервался из-за сбоя ({what}).")
 
 
 def _print(document: Document, named: str) -> None:

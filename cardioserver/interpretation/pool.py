@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from cardioserver.child import ChildLate, ChildLost, Children, Data, Kind
+from cardioserver.child import ChildLate, ChildLost, Data, Kind
+from cardioserver.children import Children
 from cardioserver.ecg.recording import Recording, SignalFormat
 from cardioserver.interpretation.errors import Busy, Crashed, TooLarge, TooLong
 from cardioserver.interpretation.job import Interpretation, Job

@@ -10,7 +10,9 @@ import pytest
 
 from cardioserver.cli.exits import ExitCode
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
+from cardioserver.ecg.recording import Recording
 from cardioserver.interpretation.document import decode
+from cardioserver.signal.analysis import Analysis
 from tests.cli.conftest import Command
 from tests.interpretation.signals import made
 
@@ -80,6 +82,28 @@ def test_of_several_each_is_a_line_and_a_bad_one_stops_none(command: Command, tm
     assert done.status == ExitCode.USAGE
     assert done.err.count("\n") == 2
     assert decode(done.out.splitlines()[3]).signal.sample_count == 5000
+
+
+def test_a_fault_of_the_program_costs_one_ecg(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cardioserver.interpretation import interpreter
+
+    honest = interpreter.analyse
+
+    def analyse(recording: Recording) -> Analysis:
+        if len(recording.format.leads) == 1:
+            raise ZeroDivisionError("text that may hold data")
+        return honest(recording)
+
+    monkeypatch.setattr(interpreter, "analyse", analyse)
+    files = [write_wfdb(tmp_path, "a", (Lead.II,)), write_wfdb(tmp_path, "b")]
+    done = command("analyse", *files, "--json")
+    failed, good = (json.loads(line) for line in done.out.splitlines())
+    assert "ZeroDivisionError, test_analyse.py:" in failed["error"]
+    assert "may hold" not in done.out + done.err
+    assert good["beats"]
+    assert done.status == ExitCode.FAILED
 
 
 def test_one_that_cannot_be_analysed_prints_no_json(command: Command, tmp_path: Path) -> None:
