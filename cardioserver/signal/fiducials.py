@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,62 +132,84 @@ class _Stretch:
     classes: list[BeatClass]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Like beats of a stretch, which are delineated together."""
+
+    members: Index
+    aligned: Index
+    qrs: tuple[float, float]  # onset and offset from the fiducial point, in samples
+    dominant: bool
+    kind: BeatClass
+
+
 def _delineate_stretch(stretch: _Stretch) -> tuple[Index, tuple[AverageBeat, Marks] | None]:
     """Marks of the beats of a stretch; its representative beat and that one's marks."""
-    rate, beats = stretch.rate, stretch.beats
-    rows = np.full((len(beats), len(NAMES)), NONE, dtype=np.intp)
-    intervals = np.diff(beats) / rate
-    usual = float(np.median(intervals)) if len(intervals) else DEFAULT_INTERVAL_S
-    short = float(np.quantile(intervals, SHORT_RR)) if len(intervals) else usual
-    before = np.concatenate([[usual], intervals])
-    after = np.concatenate([intervals, [usual]])
-    aligned = beats.copy()
-    onsets = beats.copy()
-    groups = _groups(stretch)
-    bounds = []
-    origin = round(SLOPES_S[0] * rate)
-    for members in groups:
-        slopes, aligned[members] = average_slopes(stretch.samples, rate, beats[members])
-        on, off = qrs_bounds(slopes, rate, origin)
-        spike = _spike(aligned[members], stretch.spikes, rate)
-        if spike is not None:
-            on = max(on, origin + spike + SPIKE_TO_QRS_S * rate)
-        bounds.append((on - origin, off - origin))
-        onsets[members] = aligned[members] + round(bounds[-1][0])
-    leveled = level(stretch.samples, rate, np.sort(onsets))
+    groups = [_group(stretch, members, dominant=dominant) for members, dominant in _like_beats(stretch)]
+    onsets = np.concatenate([group.aligned + round(group.qrs[0]) for group in groups])
+    leveled = level(stretch.samples, stretch.rate, np.sort(onsets))
+    intervals = np.diff(stretch.beats) / stretch.rate
+    rows = np.full((len(stretch.beats), len(NAMES)), NONE, dtype=np.intp)
     representative = None
-    with_p = True
-    for number, (members, qrs) in enumerate(zip(groups, bounds, strict=True)):
-        first = number == 0 and bool(stretch.dominant[members].any())
-        ventricular = stretch.classes[members[0]] is BeatClass.VENTRICULAR
-        next_beat = short if first else _limit(after[members], usual if ventricular else short)
-        limits = (usual, short) if first else (next_beat, next_beat)
-        ahead = usual if first else _limit(before[members], usual)
-        reach = (BEFORE_SHARE * (short if first else ahead), AFTER_SHARE * next_beat)
-        beat = average_beat(leveled, rate, aligned[members], reach)
-        marks = delineate(beat, qrs, limits, ahead, with_p=with_p and not ventricular)
-        if first:
+    for group in groups:
+        room = _room(group, intervals)
+        reach = (BEFORE_SHARE * room.shortest_before, AFTER_SHARE * room.after[1])
+        beat = average_beat(leveled, stretch.rate, group.aligned, reach)
+        with_p = group.kind is not BeatClass.VENTRICULAR
+        if representative and representative[1].p_on is None:
+            with_p = False  # without P waves in the usual beats a single one cannot be told from noise
+        marks = delineate(beat, group.qrs, room.after, room.before, with_p=with_p)
+        if group.dominant:
             representative = (beat, marks)
-            with_p = marks.p_on is not None
-        for member in members:
-            rows[member] = _placed(marks, int(aligned[member]), len(leveled[0]))
+        for member, at in zip(group.members, group.aligned.tolist(), strict=True):
+            rows[member] = _placed(marks, at, leveled.shape[1])
     return rows, representative
 
 
-def _groups(stretch: _Stretch) -> list[Index]:
-    """Beats that are delineated together: the dominant ones first, then those of other classes and shapes."""
-    groups = [np.flatnonzero(stretch.dominant)] if stretch.dominant.any() else []
+def _like_beats(stretch: _Stretch) -> Iterator[tuple[Index, bool]]:
+    """The dominant beats first, then those of each other class and shape."""
+    if stretch.dominant.any():
+        yield np.flatnonzero(stretch.dominant), True
     for kind in BeatClass:
         same = np.array([each is kind for each in stretch.classes]) & ~stretch.dominant
         members = np.flatnonzero(same)
         if len(members):
             shapes = alike(stretch.samples, stretch.rate, stretch.beats[members])
-            groups += [members[shapes == shape] for shape in range(shapes.max() + 1)]
-    return groups
+            for shape in range(shapes.max() + 1):
+                yield members[shapes == shape], False
 
 
-def _limit(intervals: Signal, usual: float) -> float:
-    return max(SHORTEST_INTERVAL_S, min(float(np.median(intervals)), usual))
+def _group(stretch: _Stretch, members: Index, *, dominant: bool) -> _Group:
+    slopes, aligned = average_slopes(stretch.samples, stretch.rate, stretch.beats[members])
+    origin = round(SLOPES_S[0] * stretch.rate)
+    on, off = qrs_bounds(slopes, stretch.rate, origin)
+    spike = _spike(aligned, stretch.spikes, stretch.rate)
+    if spike is not None:
+        on = max(on, origin + spike + SPIKE_TO_QRS_S * stretch.rate)
+    return _Group(members, aligned, (on - origin, off - origin), dominant, stretch.classes[members[0]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Intervals to the neighbours of a group's beats, s: usual, and after them also a short one."""
+
+    before: float
+    shortest_before: float
+    after: tuple[float, float]
+
+
+def _room(group: _Group, intervals: Signal) -> _Room:
+    """How far the beats of a group may reach; *intervals* are those between all beats, s."""
+    usual = float(np.median(intervals)) if len(intervals) else DEFAULT_INTERVAL_S
+    short = float(np.quantile(intervals, SHORT_RR)) if len(intervals) else usual
+    if group.dominant:
+        return _Room(usual, short, (usual, short))
+    before = np.concatenate([[usual], intervals])[group.members]
+    after = np.concatenate([intervals, [usual]])[group.members]
+    ahead = max(SHORTEST_INTERVAL_S, min(float(np.median(before)), usual))
+    longest = usual if group.kind is BeatClass.VENTRICULAR else short
+    behind = max(SHORTEST_INTERVAL_S, min(float(np.median(after)), longest))
+    return _Room(ahead, ahead, (behind, behind))
 
 
 def _placed(marks: Marks, at: int, length: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,7 +31,9 @@ DRIFT_LIMITS = (400.0, 4000.0)  # µV between the levels of beats
 MAINS_LIMITS = (25.0, 100.0)  # µV peak
 MISSING_LIMITS = (0.05, 0.5)
 PIECE_S = 60.0
-NOISE_STRIDE = 3  # every third sample tells enough
+NOISE_BLOCK_S = 0.008
+MAD_TO_RMS = 1.4826
+MAINS_HZ = (50.0, 60.0)
 LEVEL_S = 0.07  # before the steepest place of a QRS: the PR segment
 
 
@@ -87,8 +90,9 @@ def assess(trace: Trace, rate: float, leads: Sequence[Lead], beats: Beats, fiduc
     for start, stop in itertools.pairwise(edges.tolist()):
         piece, missing = trace.piece(start, stop), trace.missing(start, stop)
         knots = beats.samples[(beats.samples >= start) & (beats.samples < stop)] - start
-        noise, mains = _noise(piece, rate), mains_sizes(piece, rate).max(axis=1)
-        sizes.append((noise, _drift(piece, rate, knots), mains))
+        mains = mains_sizes(piece, rate)
+        frequency = MAINS_HZ[int(mains.sum(axis=0).argmax())]
+        sizes.append((_noise(piece, rate, frequency), _drift(piece, rate, knots), mains.max(axis=1)))
         flat.append(_flat(piece, rate))
         high.append(piece.max(axis=1))
         low.append(piece.min(axis=1))
@@ -123,15 +127,31 @@ def _grade(sizes: Sequence[float], broken: bool) -> Grade:
     return Grade.GOOD
 
 
-def _noise(samples: Signal, rate: float) -> Signal:
-    """RMS of what lies above the ECG's band between the QRS complexes, µV."""
-    step = max(1, round(rate / 250))
-    count = samples.shape[1] - 2 * step
-    if count < 1:
+def _noise(samples: Signal, rate: float, mains: float) -> Signal:
+    """RMS of muscle noise between the QRS complexes, µV.
+
+    Second differences of means over 8 ms: above the ECG's band, and scaled so that white noise comes out as
+    it is; so does muscle noise, nearly. Adding what lies half a period later takes the mains away.
+
+    Parameters
+    ----------
+    mains
+        Mains frequency, Hz.
+    """
+    later, part = divmod(rate / mains / 2, 1)
+    half, block = int(later), max(1, round(NOISE_BLOCK_S * rate))
+    count = (samples.shape[1] - half - 1) // block
+    if count < 3:
         return np.zeros(len(samples))
-    first, second, third = (samples[:, shift : shift + count : NOISE_STRIDE] for shift in (0, step, 2 * step))
-    fast = third - 2 * second + first
-    noise: Signal = np.median(np.abs(fast), axis=1) * 1.4826 / np.sqrt(6)
+    size = count * block
+    after = (1 - part) * samples[:, half : half + size] + part * samples[:, half + 1 : half + 1 + size]
+    means = (samples[:, :size] + after).reshape(len(samples), count, block).mean(axis=2)
+    fast = np.abs(means[:, 2:] - 2 * means[:, 1:-1] + means[:, :-2])
+    weights = np.zeros(half + 2)
+    weights[[0, half, half + 1]] = 1, 1 - part, part
+    weights = np.convolve(weights, np.ones(block) / block)
+    weights = np.convolve(weights, np.array([1, *[0] * (block - 1), -2, *[0] * (block - 1), 1]))
+    noise: Signal = np.median(fast, axis=1) * MAD_TO_RMS / math.sqrt(float((weights**2).sum()))
     return noise
 
 

@@ -200,6 +200,7 @@ def test_quality_names_the_bad_lead_and_why() -> None:
     assert leads[Lead.II].noise == pytest.approx(150, rel=0.15)
     assert leads[Lead.V1].flat
     assert leads[Lead.V2].mains == pytest.approx(200, rel=0.1)
+    assert leads[Lead.V2].noise < 25
     assert leads[Lead.V3].saturated
     assert leads[Lead.V4].drift > 1500
     assert leads[Lead.V5].missing == pytest.approx(0.8)
