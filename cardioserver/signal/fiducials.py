@@ -100,7 +100,6 @@ def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
         count = int(dominant[mine].sum())
         if usual and (best is None or count > best[0]):
             best = (count, *usual)
-    found[(found < 0) | (found >= length)] = NONE
     return Fiducials(found, best[1] if best else None, best[2] if best else None)
 
 
@@ -213,12 +212,15 @@ def _room(group: _Group, intervals: Signal) -> _Room:
 
 
 def _placed(marks: Marks, at: int, length: int) -> list[int]:
-    """Sample numbers of the marks of a beat at *at*."""
-    placed = []
-    for name in NAMES:
-        offset = getattr(marks, name)
-        place = NONE if offset is None else round(at + offset)
-        placed.append(place if 0 <= place < length else NONE)
+    """Sample numbers of the marks of a beat at *at*; a P or T wave that the record cuts is left out."""
+    placed: list[int] = []
+    for first in range(0, len(NAMES), 3):
+        offsets = [getattr(marks, name) for name in NAMES[first : first + 3]]
+        places = [NONE if offset is None else round(at + offset) for offset in offsets]
+        if NAMES[first] == "qrs_on":
+            places = [min(max(place, 0), length - 1) for place in places]
+        whole = all(0 <= place < length for place in places)
+        placed += places if whole else [NONE] * 3
     return placed
 
 

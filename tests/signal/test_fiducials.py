@@ -176,6 +176,8 @@ def test_order_of_marks_and_edges_of_the_record() -> None:
         assert np.all(np.diff(known) >= 0)
         assert known.min() >= 0
         assert known.max() < signal.shape[1]
+        assert all((row[first : first + 3] == NONE).sum() in (0, 3) for first in (0, 3, 6))
+    assert (fiducials.of("r_peak") != NONE).all()
 
 
 @pytest.mark.parametrize("signal", [np.zeros((2, 5000)), np.zeros((1, 10))])
