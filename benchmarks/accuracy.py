@@ -1,6 +1,6 @@
 """Accuracy of signal and interpretation on real ECGs: regenerates the tables of docs/accuracy.md.
 
-    python benchmarks/accuracy.py [filters] [beats] [waves] [statements] [--data ../shared/ecg] [--write]
+    python benchmarks/accuracy.py [filters|beats|waves|rhythm|statements]… [--data ../shared/ecg] [--write]
 
 Without names every part is run. ``--write`` puts the tables into docs/accuracy.md in place of the old ones.
 The peers (the ``bench`` extra) are measured in the same run if they are installed.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import accuracy_beats
 import accuracy_filters
+import accuracy_rhythm
 import accuracy_statements
 import accuracy_waves
 
@@ -22,6 +23,7 @@ PARTS = {
     "filters": accuracy_filters.tables,
     "beats": accuracy_beats.tables,
     "waves": accuracy_waves.tables,
+    "rhythm": accuracy_rhythm.tables,
     "statements": accuracy_statements.tables,
 }
 

@@ -82,8 +82,9 @@ def steps(windows: Windows) -> Signal:
 
 def size_of(windows: Windows) -> float:
     """Height from peak to peak of what the windows have in common, in the lead that shows most, µV."""
-    common = np.median(windows.samples, axis=1)
-    return float(np.ptp(common, axis=1).max()) if len(windows.beats) else 0.0
+    if not len(windows.beats):
+        return 0.0
+    return float(np.ptp(np.median(windows.samples, axis=1), axis=1).max())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,9 +7,9 @@ import pytest
 
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.signal.atrial import Atrial, AtrialActivity, find_atrial, without_p
-from cardioserver.signal.beats import Beats, find_beats
+from cardioserver.signal.beats import BeatClass, Beats, find_beats
 from cardioserver.signal.cancellation import Ventricles, band_limited, thinned, without_qrs, without_t
-from cardioserver.signal.fiducials import NONE, Fiducials, find_fiducials
+from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
 from cardioserver.signal.intervals import likeness
 from cardioserver.signal.trace import Trace
 
@@ -124,6 +124,19 @@ def test_nothing_is_said_of_nothing() -> None:
     (span,) = look(np.zeros((2, 2500)), 250.0)[0].spans
     assert span.activity is AtrialActivity.UNKNOWN
     assert span.odds is None
+
+
+def test_ventricular_beats_alone_say_nothing_of_the_atria() -> None:
+    beats = Beats(
+        np.arange(1, 6) * 400,
+        (BeatClass.VENTRICULAR,) * 5,
+        np.empty(0, dtype=np.intp),
+        np.ones(5),
+    )
+    trace = Trace(heart(500.0, [], [], 5.0, 2))
+    fiducials = Fiducials(np.full((5, len(NAMES)), NONE, dtype=np.intp), None, None)
+    (span,) = find_atrial(trace, 500.0, TWELVE_LEADS[:2], beats, fiducials).spans
+    assert (span.activity, span.in_step) == (AtrialActivity.UNKNOWN, None)
 
 
 def test_likeness_of_intervals() -> None:

@@ -16,7 +16,8 @@ from cardioserver.interpretation.statement import Certainty, Fact, Section, Seve
 from cardioserver.signal.atrial import AtrialActivity
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C and D"
-VARIATION_MS, VARIATION_SHARE = 120.0, 0.10  # of the PP interval: MeSH D001146 and textbooks alike
+VARIATION_MS = 160.0  # B. Surawicz, T. Knilans, Chou's electrocardiography in clinical practice
+VARIATION_SHARE = 0.2  # of the mean interval; the tenth of textbooks is found in a third of all healthy ECGs
 FEWEST_INTERVALS = 4
 SUDDEN = 1.6  # times the usual interval: a pause, and no arrhythmia
 INVERTED_UV = 50.0  # half a millimetre on paper
@@ -98,7 +99,7 @@ def _is_doubtful(case: Case, rate: float) -> bool:
 
 
 def _arrhythmia(case: Case) -> Iterator[Statement]:
-    """PP intervals that differ by more than 120 ms and by more than a tenth, without early beats."""
+    """PP intervals that differ by more than 160 ms and by more than a fifth, without early beats."""
     intervals = BeatSeries.of(case).basic * 1000
     intervals = intervals[intervals < SUDDEN * np.median(intervals)] if len(intervals) else intervals
     if len(intervals) < FEWEST_INTERVALS or len(case.analysis.atrial.spans) > 1:
