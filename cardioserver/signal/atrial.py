@@ -57,6 +57,8 @@ class AtrialSpan:
         Natural logarithm of the odds of fibrillation against P waves, where both were weighed.
     in_step
         Median correlation of what precedes a QRS with what precedes the others, -1 to 1.
+    p_shapes
+        How many shapes of P waves several beats share.
     alike
         Share of pairs of RR intervals that are alike, 0 to 1.
     cycle
@@ -78,6 +80,7 @@ class AtrialSpan:
     activity: AtrialActivity
     odds: float | None = None
     in_step: float | None = None
+    p_shapes: int = 0
     alike: float | None = None
     cycle: float | None = None
     regularity: float | None = None
@@ -163,6 +166,7 @@ def _span(
         activity,
         odds=signs.odds,
         in_step=signs.in_step,
+        p_shapes=signs.p_shapes,
         alike=signs.alike,
         cycle=cycle.length if cycle else None,
         regularity=cycle.regularity if cycle else None,

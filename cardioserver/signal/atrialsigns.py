@@ -13,6 +13,7 @@ from cardioserver.signal import cancellation, intervals
 from cardioserver.signal.atrialwaves import (
     P_BAND_HZ,
     WaveTrain,
+    shapes_of,
     size_of,
     steps,
     wave_train,
@@ -68,6 +69,8 @@ class AtrialSigns:
         Median correlation of what precedes a QRS with what precedes the others.
     p_size
         Height of what they have in common before them, in the lead that shows most, µV.
+    p_shapes
+        How many shapes the P waves have that several beats share.
     wave_size
         Root mean square of the flutter band, µV.
     conducted
@@ -86,6 +89,7 @@ class AtrialSigns:
     alike: float | None
     in_step: float | None
     p_size: float
+    p_shapes: int
     wave_size: float
     conducted: AtrialCycle | None
     free: AtrialCycle | None
@@ -153,6 +157,7 @@ def find_signs(
         alike=alike,
         in_step=float(np.median(in_step)) if len(in_step) else None,
         p_size=size_of(windows),
+        p_shapes=shapes_of(windows, work),
         wave_size=wave_size(waves),
         conducted=conducted_cycle(waves_with_t, ventricles),
         free=None if regular else free_cycle(waves),

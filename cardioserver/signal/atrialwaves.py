@@ -23,6 +23,9 @@ WAVE_S = 0.14
 MATCH = 0.75  # correlation of a wave that is one of the atria's
 SIZES = (0.5, 2.0)  # of the model
 SEEN = 0.6  # share of a wave outside the QRS
+WANDER_S = 0.06  # by which the P waves of a wandering pacemaker come sooner or later
+CLEAR_UV = 40.0  # a P wave whose shape can be told
+SAME_SHAPE = 0.3  # correlation over all leads; noise leaves as little between waves of one shape
 AFTER_T_S = 0.04
 APART_S = 0.12
 SEEDS = 6
@@ -85,6 +88,37 @@ def size_of(windows: Windows) -> float:
     if not len(windows.beats):
         return 0.0
     return float(np.ptp(np.median(windows.samples, axis=1), axis=1).max())
+
+
+def shapes_of(windows: Windows, rate: float) -> int:
+    """How many shapes the P waves have; a shape is counted that two beats or more share.
+
+    Each beat's wave is taken where it is highest, near the place that is usual.
+    """
+    width = round(WAVE_S * rate)
+    count = len(windows.beats)
+    if count < FEWEST_WAVES:
+        return 0
+    energy = (windows.samples**2).sum(axis=0)
+    sums = np.array([_running_sum(each, width) for each in energy])
+    usual, near = int(np.median(sums, axis=0).argmax()), round(WANDER_S * rate)
+    first = max(usual - near, 0)
+    places = first + sums[:, first : usual + near + 1].argmax(axis=1)
+    cut = windows.samples[:, np.arange(count)[:, None], places[:, None] + np.arange(width)]
+    share = np.linspace(0, 1, width)
+    cut = cut - cut[..., :1] * (1 - share) - cut[..., -1:] * share
+    cut = cut[:, np.ptp(cut, axis=2).max(axis=0) >= CLEAR_UV]
+    flat = cut.swapaxes(0, 1).reshape(cut.shape[1], len(cut) * width)
+    norms = np.linalg.norm(flat, axis=1) + 1e-9
+    alike = flat @ flat.T / np.outer(norms, norms) > SAME_SHAPE
+    left, shapes = np.ones(len(flat), dtype=np.bool_), 0
+    while left.any():
+        most = int((alike & left).sum(axis=1).argmax())
+        group = alike[most] & left
+        group[most] = True
+        shapes += int(group.sum()) >= 2
+        left &= ~group
+    return shapes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,7 +38,7 @@ def recorded(
     broad: Collection[int] = (),
     waves: np.ndarray | None = None,
     pr: float = 0.16,
-    p_share: Sequence[float] = P,
+    p_share: Sequence[float] | Sequence[Sequence[float]] = P,
     leads: tuple[Lead, ...] = TWELVE_LEADS,
     spikes: Sequence[float] = (),
     noise: float = 4.0,
@@ -48,7 +48,9 @@ def recorded(
     Parameters
     ----------
     p
-        Middles of the P waves; without it one 80 ms after its onset, *pr* s before each narrow QRS.
+        Middles of the P waves; without it one for each narrow QRS, which begins *pr* s before it.
+    p_share
+        Of the P wave in the twelve leads; several take turns.
     broad
         Numbers of the QRS complexes that are ventricular: broad, and without a P wave of their own.
     waves
@@ -65,8 +67,9 @@ def recorded(
             rows += np.outer(T, 260 * bell(time, at + 0.27, 0.09))
     if p is None:
         p = [at - pr + 0.008 for number, at in enumerate(qrs) if number not in broad]
-    for at in p:
-        rows += np.outer(p_share, 130 * bell(time, at, 0.05))
+    shapes = np.atleast_2d(p_share)
+    for number, at in enumerate(p):
+        rows += np.outer(shapes[number % len(shapes)], 130 * bell(time, at, 0.05))
     if waves is not None:
         rows += np.outer(F, waves)
     chosen = rows[[TWELVE_LEADS.index(lead) for lead in leads]]

@@ -15,6 +15,7 @@ from cardioserver.signal.quality import Grade
 from tests.interpretation.cases import case
 from tests.interpretation.cases import statements as said_of
 from tests.interpretation.rhythms import (
+    P,
     fibrillating,
     fluttering,
     recorded,
@@ -24,7 +25,7 @@ from tests.interpretation.rhythms import (
 )
 
 LOW_ATRIAL = (0.3, -0.6, -0.9, 0.15, 0.6, -0.75, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1)
-NODE_TO_ATRIA = 0.72  # s between the P waves of a heart whose ventricles do not follow
+LEFT_ATRIAL = (-0.6, 0.1, 0.7, 0.25, -0.65, 0.4, 0.6, -0.3, -0.5, -0.5, -0.6, -0.6)
 
 
 def flutter(ratio: int, cycle: float = 0.22) -> Recording:
@@ -110,6 +111,14 @@ def test_fibrillation_is_as_certain_as_its_odds(odds: float, certainty: Certaint
     found = said_of(replace(given, analysis=replace(given.analysis, atrial=Atrial((span,)))))
     assert found["AFIB"].certainty is certainty
     assert "SR" not in found
+
+
+def test_p_waves_of_many_shapes_are_of_a_wandering_pacemaker() -> None:
+    turns = (*(P,) * 7, LOW_ATRIAL, LOW_ATRIAL, LEFT_ATRIAL, LEFT_ATRIAL, P)
+    found = statements(recorded(steady(0.8), 10, p_share=turns))
+    assert found["WANDP"].ru == "Миграция водителя ритма по предсердиям (форм зубца P: 3)"
+    assert found["WANDP"].certainty is Certainty.POSSIBLE
+    assert "WANDP" not in statements(recorded(steady(0.8), 10, p_share=(P, LOW_ATRIAL)))
 
 
 def test_a_poor_record_without_p_waves_has_no_named_rhythm() -> None:

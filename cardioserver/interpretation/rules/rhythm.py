@@ -21,6 +21,8 @@ VARIATION_SHARE = 0.2  # of the mean interval; the tenth of textbooks is found i
 FEWEST_INTERVALS = 4
 SUDDEN = 1.6  # times the usual interval: a pause, and no arrhythmia
 INVERTED_UV = 50.0  # half a millimetre on paper
+SHAPES = 3  # of P waves, that a pacemaker which wanders has at least
+FEWEST_LEADS = 3  # in fewer, noise changes the shape of a P wave
 RETROGRADE_PR_MS = 120.0
 WIDE_QRS_MS = 120.0
 FASTEST_SINUS = 220.0  # less the age in years, beats a minute
@@ -46,7 +48,12 @@ RETROGRADE = Term(
     "Junctional rhythm with retrograde P waves before the QRS",
     "Ритм АВ-соединения с предшествующим возбуждением предсердий", SOURCE,
 )  # fmt: skip
-TERMS = (SINUS, BRADYCARDIA, TACHYCARDIA, ARRHYTHMIA, ECTOPIC, RETROGRADE)
+WANDERING = Term(
+    "WANDP", Section.RHYTHM, Severity.BORDERLINE,
+    "Wandering atrial pacemaker ({shapes:.0f} shapes of P)",
+    "Миграция водителя ритма по предсердиям (форм зубца P: {shapes:.0f})", SOURCE,
+)  # fmt: skip
+TERMS = (WANDERING, SINUS, BRADYCARDIA, TACHYCARDIA, ARRHYTHMIA, ECTOPIC, RETROGRADE)
 
 
 def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
@@ -76,8 +83,14 @@ def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         severity=severity(case, rate),
         source=source,
     )
-    if not blocked:
-        yield from _arrhythmia(case)
+    if blocked:
+        return
+    yield from _arrhythmia(case)
+    shapes = max(span.p_shapes for span in case.analysis.atrial.spans)
+    if rate <= fast and shapes >= SHAPES and len(case.format.leads) >= FEWEST_LEADS:
+        yield WANDERING.state(
+            Fact("p.shapes", float(shapes), "", f"≥ {SHAPES}"), certainty=Certainty.POSSIBLE, shapes=shapes
+        )
 
 
 def _atrial_rate(case: Case) -> float | None:
