@@ -13,6 +13,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.signal.beats import BeatClass
 
 Signal = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -34,16 +35,19 @@ class BeatSeries:
         Of each beat, s.
     classes
         Of each beat.
+    forms
+        Number of the form of each QRS, -1 for one like no other.
     """
 
     times: Signal
     classes: tuple[BeatClass, ...]
+    forms: Index
 
     @classmethod
     def of(cls, case: Case) -> BeatSeries:
         """The beats of *case*."""
         beats = case.analysis.beats
-        return cls(beats.samples / case.format.rate, beats.classes)
+        return cls(beats.samples / case.format.rate, beats.classes, beats.forms)
 
     @property
     def intervals(self) -> Signal:

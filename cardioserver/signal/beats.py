@@ -13,7 +13,7 @@ from cardioserver.signal import pacing
 from cardioserver.signal.classes import supraventricular, ventricular, weigh
 from cardioserver.signal.grid import RATE_HZ, to_grid
 from cardioserver.signal.qrs import find_qrs
-from cardioserver.signal.shapes import AFTER, BEFORE, MARGIN, Kinds, place_in, sort_shapes
+from cardioserver.signal.shapes import AFTER, BEFORE, MARGIN, Kinds, forms, place_in, sort_shapes
 from cardioserver.signal.trace import Trace
 
 Signal = npt.NDArray[np.float64]
@@ -58,12 +58,15 @@ class Beats:
         Samples of pacemaker spikes, from the recorder or from the signal.
     likeness
         Correlation of each QRS with the normal one, -1 to 1.
+    forms
+        Number of the form of each QRS, -1 for one like no other; forms differ clearly.
     """
 
     samples: Index
     classes: tuple[BeatClass, ...]
     spikes: Index
     likeness: Signal
+    forms: Index
 
     @property
     def dominant(self) -> Mask:
@@ -156,7 +159,11 @@ def _judged(found: _Found, count: int, rate: float, *, trusted: bool) -> Beats:
     """The beats with their classes, each placed where its kind has its steepest place."""
     if not len(found.times):
         return Beats(
-            np.zeros(0, dtype=np.intp), (), found.spikes if trusted else found.spikes[:0], np.zeros(0)
+            np.zeros(0, dtype=np.intp),
+            (),
+            found.spikes if trusted else found.spikes[:0],
+            np.zeros(0),
+            np.zeros(0, dtype=np.intp),
         )
     used = found.seen.any(axis=0)
     seen = found.seen[:, used]
@@ -179,6 +186,7 @@ def _judged(found: _Found, count: int, rate: float, *, trusted: bool) -> Beats:
         tuple(CLASSES[each] for each in classes),
         spikes,
         evidence.likeness[order].astype(np.float64),
+        forms(kinds)[order],
     )
 
 

@@ -21,6 +21,7 @@ SLACK = 3  # samples by which beats are shifted to fit
 P_WAVE = (-26, -7)  # where a P wave lies
 MARGIN = -P_WAVE[0] + SLACK
 ALIKE = 0.9  # correlation within a kind
+SAME_FORM = 0.7  # correlation of kinds that may have one origin
 HEIGHT_RATIO = 1.6  # a QRS of the same kind is no larger or smaller than that
 SECTION = 150  # beats sorted at once
 MOST_KINDS = 24
@@ -74,6 +75,22 @@ def sort_shapes(beats: Halves, seen: Mask) -> Kinds:
     templates = [kind.template for kind in sorter.kinds]
     empty = np.zeros((0, beats.shape[1], BEFORE + AFTER + 1), dtype=np.float32)
     return Kinds(of, np.array(templates) if templates else empty, shift, height)
+
+
+def forms(kinds: Kinds) -> Index:
+    """The number of each beat's form: a kind that resembles a commoner one is of its form, -1 for none."""
+    sizes = np.bincount(kinds.of[kinds.of >= 0], minlength=len(kinds.templates))
+    flat = kinds.templates.reshape(len(kinds.templates), -1)
+    flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9)
+    like = flat @ flat.T >= SAME_FORM
+    form = np.arange(len(flat), dtype=np.intp)
+    commoner: list[int] = []
+    for kind in np.argsort(-sizes, kind="stable").tolist():
+        found = [other for other in commoner if like[kind, other]]
+        form[kind] = found[0] if found else kind
+        commoner += [] if found else [kind]
+    result: Index = np.where(kinds.of >= 0, form[kinds.of] if len(form) else -1, -1)
+    return result
 
 
 def shifted_qrs(beats: Halves, seen: Mask) -> Floats:

@@ -80,7 +80,13 @@ def case(
         reversals,
     )
     analysis = Analysis(
-        Beats(np.arange(8) * 430 + 300, (kind,) * 8, np.empty(0, dtype=np.intp), np.ones(8)),
+        Beats(
+            np.arange(8) * 430 + 300,
+            (kind,) * 8,
+            np.empty(0, dtype=np.intp),
+            np.ones(8),
+            np.zeros(8, dtype=np.intp),
+        ),
         _fiducials(len(only), rise_ms),
         Atrial((AtrialSpan(0, 5000, AtrialActivity.P_WAVES, in_step=0.95, alike=1.0),)),
         Measurements(**{name: value if value is None else float(value) for name, value in measured.items()}),

@@ -19,14 +19,29 @@ LETTERS = {
     "n": BeatClass.NORMAL,
     "v": BeatClass.VENTRICULAR,
     "s": BeatClass.SUPRAVENTRICULAR,
-    "p": BeatClass.PACED,
 }
 EARLY, FULL, AFTER = 0.5, 0.8, 1.1  # s before an early beat, a usual one, one after an early beat
-ECTOPIC = {"PVC", "PVPCS", "VIC", "NSVT", "VTACH", "RVPCS", "VEC", "PAC", "PAPCS", "PSVT", "BIGU", "TRIGU"}
+ECTOPIC = {
+    "PVC",
+    "PVPCS",
+    "PVC_POLYMORPHIC",
+    "VIC",
+    "NSVT",
+    "VTACH",
+    "RVPCS",
+    "VEC",
+    "PAC",
+    "PAPCS",
+    "PSVT",
+    "BIGU",
+    "TRIGU",
+}
 
 
 def series(letters: str, intervals: list[float] | None = None) -> Case:
-    """A case whose beats have these classes; early ones come early."""
+    """A case whose beats have these classes; early ones come early. ``w`` is ventricular of another form."""
+    forms = np.array(["nsvw".index(letter) for letter in letters], dtype=np.intp)
+    letters = letters.replace("w", "v")
     if intervals is None:
         before = zip("n" + letters, letters, strict=False)
         intervals = [
@@ -38,6 +53,7 @@ def series(letters: str, intervals: list[float] | None = None) -> Case:
         tuple(LETTERS[letter] for letter in letters),
         np.empty(0, dtype=np.intp),
         np.ones(len(letters)),
+        forms,
     )
     given = case()
     whole = int(times[-1] * 500) + 500
@@ -62,6 +78,7 @@ def ectopic(letters: str, intervals: list[float] | None = None) -> dict[str, Sta
         ("nnnnvvvnnnnn", {"PVC", "NSVT"}),
         ("nvnvnvnvnvnn", {"PVC", "BIGU"}),
         ("nnvnnvnnvnnv", {"PVC", "TRIGU"}),
+        ("nnnvnnnwnnnn", {"PVC", "PVC_POLYMORPHIC"}),
         ("nnnnsnnnnnnn", {"PAC"}),
         ("nnnnssnnnnnn", {"PAC", "PAPCS"}),
         ("nnnnsssnnnnn", {"PAC", "PSVT"}),
@@ -78,6 +95,11 @@ def test_counts_and_frequency_are_said() -> None:
     assert ectopic("nnvnnvnnnvnn")["PVC"].ru == "Желудочковые экстрасистолы: 3, частые"
     assert ectopic(("n" * 40 + "v") * 5 + "n" * 200)["PVC"].ru == "Желудочковые экстрасистолы: 5"
     assert ectopic("nsnnnvvnnnvvnnn")["PVPCS"].en == "Paired ventricular premature complexes: 2"
+
+
+def test_a_form_of_few_among_many_is_left_out() -> None:
+    assert "PVC_POLYMORPHIC" not in ectopic("nnnv" * 20 + "nnnw" + "nnnv" * 5)
+    assert "(форм: 2)" in ectopic("nnnv" * 5 + "nnnw" * 3)["PVC_POLYMORPHIC"].ru
 
 
 def test_a_run_tells_its_length_and_rate() -> None:

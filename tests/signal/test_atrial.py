@@ -132,6 +132,7 @@ def test_ventricular_beats_alone_say_nothing_of_the_atria() -> None:
         (BeatClass.VENTRICULAR,) * 5,
         np.empty(0, dtype=np.intp),
         np.ones(5),
+        np.zeros(5, dtype=np.intp),
     )
     trace = Trace(heart(500.0, [], [], 5.0, 2))
     fiducials = Fiducials(np.full((5, len(NAMES)), NONE, dtype=np.intp), None, None)

@@ -21,6 +21,7 @@ SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), ca
 FREQUENT_A_MINUTE, FREQUENT_AT_LEAST = 5.0, 3
 LATE = 1.2  # of the usual RR interval; a ventricular beat so late has escaped, it is not premature
 INTERPOLATED = 1.15  # of it: the beats about an interpolated one are no further apart
+LEAST_FORM = 0.1  # of all early ventricular beats
 FEWEST_REPEATS = 3  # of a bigeminal or trigeminal pattern
 RUN = 3  # beats in a row (AHA/ACC/HRS 2017, ventricular arrhythmias)
 TACHYCARDIA_S = 0.6  # RR interval of 100 a minute
@@ -35,6 +36,11 @@ VENTRICULAR_PAIRS = Term(
     "PVPCS", Section.RHYTHM, Severity.ABNORMAL,
     "Paired ventricular premature complexes: {count:.0f}", "Парные желудочковые экстрасистолы: {count:.0f}",
     SOURCE,
+)  # fmt: skip
+POLYMORPHIC = Term(
+    "PVC_POLYMORPHIC", Section.RHYTHM, Severity.ABNORMAL,
+    "Ventricular premature complexes of {forms:.0f} forms",
+    "Желудочковые экстрасистолы полиморфные (форм: {forms:.0f})", SOURCE,
 )  # fmt: skip
 INTERPOLATED_VENTRICULAR = Term(
     "VIC", Section.RHYTHM, Severity.ABNORMAL,
@@ -84,8 +90,9 @@ TRIGEMINY = Term(
     "TRIGU", Section.RHYTHM, Severity.ABNORMAL, "{origin_en} trigeminy", "{origin_ru} тригеминия", SOURCE
 )
 TERMS = (
-    VENTRICULAR, VENTRICULAR_PAIRS, INTERPOLATED_VENTRICULAR, NONSUSTAINED, SUSTAINED, SLOW_RUNS, ESCAPES,
-    SUPRAVENTRICULAR, SUPRAVENTRICULAR_PAIRS, SUPRAVENTRICULAR_RUNS, BIGEMINY, TRIGEMINY,
+    VENTRICULAR, VENTRICULAR_PAIRS, POLYMORPHIC, INTERPOLATED_VENTRICULAR, NONSUSTAINED, SUSTAINED,
+    SLOW_RUNS, ESCAPES, SUPRAVENTRICULAR, SUPRAVENTRICULAR_PAIRS, SUPRAVENTRICULAR_RUNS,
+    BIGEMINY, TRIGEMINY,
 )  # fmt: skip
 
 FROM_VENTRICLES = Phrase("Ventricular", "Желудочковая")
@@ -114,6 +121,9 @@ def _ventricular(series: BeatSeries) -> Iterator[Statement]:
     pairs = sum(run.length == 2 for run in groups)
     if pairs:
         yield VENTRICULAR_PAIRS.state(Fact("beats.couplets", float(pairs)), count=pairs)
+    forms = _forms(series, early)
+    if forms > 1:
+        yield POLYMORPHIC.state(Fact("beats.forms", float(forms), "", "≥ 2"), forms=forms)
     between = _interpolated(series, groups)
     if between:
         yield INTERPOLATED_VENTRICULAR.state(Fact("beats.interpolated", float(between)), count=between)
@@ -177,6 +187,13 @@ def _runs(series: BeatSeries, groups: Sequence[Run]) -> Iterator[Statement]:
             yield NONSUSTAINED.state(*facts, count=len(fast), longest=longest.length, rate=60 / interval)
     if slow:
         yield SLOW_RUNS.state(Fact("beats.slow_runs", float(slow)), count=slow)
+
+
+def _forms(series: BeatSeries, early: Mask) -> int:
+    """How many forms the early beats have; among many, a form of few is left to chance."""
+    of = series.forms[early]
+    counts = np.unique(of[of >= 0], return_counts=True)[1]
+    return int((counts >= LEAST_FORM * early.sum()).sum())
 
 
 def _late(series: BeatSeries) -> Mask:
