@@ -44,6 +44,7 @@ REACH_S, LONGEST_FLANK_S = 0.09, 0.12  # the flank is steepest, and ends, so nea
 PEAK_TO_QRS_S = 0.04
 ONSET_SHARE, OFFSET_SHARE = 0.5, 0.65
 ONSET_QUANTILE, OFFSET_QUANTILE = 0.35, 0.65  # of the leads
+MARGIN_S = 0.001  # before the slope reaches its share the wave has begun
 PHASE_S = 0.075  # from one phase of a biphasic wave to the next
 OTHER_PHASE = 0.4  # size of another phase that counts, of the largest
 OVER_NOISE = 3.0
@@ -104,7 +105,7 @@ def p_wave(
         _ends(wave[lead], int(peaks[lead]), OVER_NOISE * float(beat.noise[lead]), rate) for lead in chosen
     ]
     return PWave(
-        start + quantile((on for on, _ in ends), ONSET_QUANTILE),
+        max(start + quantile((on for on, _ in ends), ONSET_QUANTILE) - MARGIN_S * rate, 0.0),
         start + quantile(peaks[chosen].tolist(), 0.5),
         min(start + quantile((off for _, off in ends), OFFSET_QUANTILE), qrs_on),
     )
