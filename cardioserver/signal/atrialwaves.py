@@ -90,6 +90,20 @@ def size_of(windows: Windows) -> float:
     return float(np.ptp(np.median(windows.samples, axis=1), axis=1).max())
 
 
+def oneness(windows: Windows, rate: float) -> float:
+    """Share of the energy of what the windows have in common that lies within one wave, 0 to 1.
+
+    A P wave stands alone, fibrillatory waves stand in a row.
+    """
+    if not len(windows.beats):
+        return 0.0
+    size = np.sqrt((windows.samples**2).mean(axis=2))
+    common = np.median(windows.samples, axis=1) / (np.median(size, axis=1)[:, None] + LEAST_UV)
+    energy = (common**2).sum(axis=0)
+    within = _running_sum(energy, round(WAVE_S * rate))
+    return float(within.max() / (energy.sum() + 1e-9))
+
+
 def shapes_of(windows: Windows, rate: float) -> int:
     """How many shapes the P waves have; a shape is counted that two beats or more share.
 
