@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -117,13 +116,10 @@ def find_atrial(
     beats, fiducials
         Of the same record.
     """
-    length = trace.length
-    count = 1 if length <= LONG_S * rate else int(length / (SPAN_S * rate))
-    edges = [length * number // count for number in range(count + 1)]
     return Atrial(
         tuple(
             _span(trace, rate, leads, (beats, fiducials), (start, stop))
-            for start, stop in itertools.pairwise(edges)
+            for start, stop in trace.spans(SPAN_S * rate, uncut=LONG_S * rate)
         )
     )
 

@@ -75,10 +75,8 @@ def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
     found = np.full((len(beats.samples), len(NAMES)), NONE, dtype=np.intp)
     dominant = beats.dominant
     length = trace.length
-    chunks = 1 if length <= LONG_S * rate else int(length / (CHUNK_S * rate))
     best: tuple[int, AverageBeat, Marks] | None = None
-    for chunk in range(chunks):
-        begin, end = length * chunk // chunks, length * (chunk + 1) // chunks
+    for begin, end in trace.spans(CHUNK_S * rate, uncut=LONG_S * rate):
         mine = np.flatnonzero((beats.samples >= begin) & (beats.samples < end))
         if not len(mine):
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,11 +82,10 @@ def assess(trace: Trace, rate: float, leads: Sequence[Lead], beats: Beats, fiduc
     leads
         Names of its leads.
     """
-    pieces = max(1, int(trace.length / (PIECE_S * rate)))
-    edges = np.linspace(0, trace.length, pieces + 1).astype(np.intp)
+    spans = trace.spans(PIECE_S * rate)
     sizes, flat, high, low = [], [], [], []
     off = np.zeros(trace.leads)
-    for start, stop in itertools.pairwise(edges.tolist()):
+    for start, stop in spans:
         piece, missing = trace.piece(start, stop), trace.missing(start, stop)
         knots = beats.samples[(beats.samples >= start) & (beats.samples < stop)] - start
         mains = mains_sizes(piece, rate)
@@ -100,7 +98,7 @@ def assess(trace: Trace, rate: float, leads: Sequence[Lead], beats: Beats, fiduc
             off += missing.sum(axis=1) / trace.length
     noise, drift, mains = np.median(sizes, axis=0)
     still = np.mean(flat, axis=0) >= FLAT_SHARE
-    saturated = _saturated(trace, rate, edges, np.max(high, axis=0), np.min(low, axis=0))
+    saturated = _saturated(trace, rate, spans, np.max(high, axis=0), np.min(low, axis=0))
     each = []
     for row, lead in enumerate(leads):
         measured = (noise[row], drift[row], mains[row], off[row])
@@ -175,7 +173,9 @@ def _flat(samples: Signal, rate: float) -> Signal:
     return flat
 
 
-def _saturated(trace: Trace, rate: float, edges: npt.NDArray[np.intp], high: Signal, low: Signal) -> Mask:
+def _saturated(
+    trace: Trace, rate: float, spans: Sequence[tuple[int, int]], high: Signal, low: Signal
+) -> Mask:
     """Whether an extreme value, of those given for each lead, is held again and again."""
     held = max(2, round(SATURATED_S * rate))
     result = np.zeros(trace.leads, dtype=np.bool_)
@@ -183,7 +183,7 @@ def _saturated(trace: Trace, rate: float, edges: npt.NDArray[np.intp], high: Sig
         suspect = np.flatnonzero(np.abs(limits) >= SATURATED_UV)
         runs = np.zeros(len(suspect), dtype=np.intp)
         count = np.zeros(len(suspect), dtype=np.intp)
-        for start, stop in itertools.pairwise(edges.tolist() if len(suspect) else []):
+        for start, stop in spans if len(suspect) else ():
             at = trace.piece(start, stop)[suspect] == limits[suspect, None]
             count += at.sum(axis=1)
             for row in np.flatnonzero(at.sum(axis=1) >= held):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,15 @@ class Trace:
     def length(self) -> int:
         """Samples of each lead."""
         return int(self._samples.shape[1])
+
+    def spans(self, samples: float, uncut: float = 0.0) -> list[tuple[int, int]]:
+        """Start and stop of the parts, of *samples* or somewhat more, that make up the record.
+
+        A record of up to *uncut* samples is one part.
+        """
+        parts = 1 if self.length <= uncut else max(1, int(self.length / samples))
+        edges = [self.length * part // parts for part in range(parts + 1)]
+        return list(itertools.pairwise(edges))
 
     def missing(self, start: int, stop: int) -> Mask | None:
         """Where leads were off, shape ``(leads, stop - start)``; ``None`` if nowhere."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,17 @@ def test_pieces_are_microvolts() -> None:
     assert (trace.leads, trace.length) == (2, 1000)
     assert np.array_equal(trace.piece(10, 990), recording().microvolts()[:, 10:990])
     assert trace.missing(0, 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("samples", "uncut", "parts"), [(2000, 0, 1), (400, 0, 2), (400, 1000, 1), (300, 999, 3)]
+)
+def test_spans_make_up_the_record(samples: int, uncut: int, parts: int) -> None:
+    spans = Trace.of(recording()).spans(samples, uncut=uncut)
+    assert len(spans) == parts
+    assert (spans[0][0], spans[-1][1]) == (0, 1000)
+    assert all(stop == start for (_, stop), (start, _) in pairwise(spans))
+    assert parts == 1 or all(samples <= stop - start < 2 * samples for start, stop in spans)
 
 
 def test_a_lead_that_is_off_is_bridged() -> None:
