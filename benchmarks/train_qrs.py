@@ -1,11 +1,12 @@
 """Train the network that sees QRS complexes (``cardioserver/signal/qrs_net.npz``).
 
-    python benchmarks/train_qrs.py [--data ../shared/ecg] [--half 0|1] [--steps N N] [--out FILE]
+    python benchmarks/train_qrs.py [--half 0|1] [--start FILE] [--steps N N] [--out FILE]
 
 Learns from MIT-BIH, QTDB and LUDB; marks the beats of PTB-XL's twelve leads with what it has learned, and
 learns once more with these. With ``--half`` it learns from every second record only, and what it writes can
 be measured on the others: ``python benchmarks/accuracy_beats.py --weights FILE --half 0``. Takes about 15
-minutes of one core.
+minutes of one core. The weights in use went on from such ones (``--start``, 3000 steps) when segments with AV
+block were added.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ BATCH = 24
 STEPS = (4000, 10000)  # without and with PTB-XL
 RATE = 3e-3  # of learning, warmed up and then lowered along a cosine
 WARM_UP = 200
+GO_ON_RATE = 1e-3
 DECAY = 1e-3
 BETAS = (0.9, 0.999)  # of Adam (D. Kingma, J. Ba, ICLR 2015)
 AVERAGED = 500  # steps over which the weights are averaged
@@ -43,15 +45,22 @@ def main() -> None:
     parser.add_argument("--half", type=int, choices=[0, 1], default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "cardioserver" / "signal" / "qrs_net.npz")
     parser.add_argument("--steps", type=int, nargs=2, default=STEPS, help="without and with PTB-XL")
+    parser.add_argument("--start", type=Path, help="weights to go on from, instead of the first round")
     options = parser.parse_args()
     random = np.random.default_rng(SEED)
     records = chosen(list(annotated_records(options.data)), options.half, options.data)
-    weights = trained(Segments(options.data, records, random), options.steps[0], random)
+    if options.start:
+        with np.load(options.start) as stored:
+            weights = list(stored.values())
+    else:
+        first = _first_weights(random)
+        weights = trained(first, RATE, Segments(options.data, records, random), options.steps[0])
     qrs_net.stored_weights = lambda: tuple(weights)
     marked = list(ptbxl_records(options.data, lambda signal, rate: find_beats(signal, rate).samples))
     records += chosen(marked, options.half, options.data)
-    weights = trained(Segments(options.data, records, random), options.steps[1], random)
-    np.savez(options.out, *weights)
+    segments = Segments(options.data, records, random)
+    start, rate = (weights, GO_ON_RATE) if options.start else (_first_weights(random), RATE)
+    np.savez(options.out, *trained(start, rate, segments, options.steps[1]))
 
 
 def chosen(records: list[Record], half: int | None, data: Path) -> list[Record]:
@@ -65,9 +74,9 @@ def chosen(records: list[Record], half: int | None, data: Path) -> list[Record]:
     return kept
 
 
-def trained(segments: Segments, steps: int, random: np.random.Generator) -> Weights:
-    """Weights after *steps* batches, averaged over the last ones."""
-    weights = _first_weights(random)
+def trained(start: Weights, highest: float, segments: Segments, steps: int) -> Weights:
+    """Weights after *steps* batches at a learning rate up to *highest*, averaged over the last ones."""
+    weights = list(start)
     first, second = ([np.zeros_like(part) for part in weights] for _ in range(2))
     average = [part.copy() for part in weights]
     losses = []
@@ -78,7 +87,7 @@ def trained(segments: Segments, steps: int, random: np.random.Generator) -> Weig
         wrong = (1 / (1 + np.exp(-odds)) - answers) * known / known.sum()
         slopes = _backward(weights, seen, wrong.astype(np.float32))
         clipped = max(np.sqrt(sum(float((slope**2).sum()) for slope in slopes)), 1.0)
-        rate = RATE * min(1, step / WARM_UP) * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.01)
+        rate = highest * min(1, step / WARM_UP) * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.01)
         kept = min(1 - 1 / AVERAGED, step / (step + 10))
         for number, slope in enumerate(slopes):
             first[number] = BETAS[0] * first[number] + (1 - BETAS[0]) * slope / clipped

@@ -17,6 +17,8 @@ SEGMENT = 1024  # samples of the grid
 NEAR_S = 0.05  # so near to the annotated peak a moment counts as QRS
 STRETCH = (0.85, 1.18)  # slower and faster hearts, narrower and wider complexes
 RARE_SHARE = 0.35  # of the segments of a record lie about an ectopic beat
+BLOCKED_SHARE = 0.12  # of the segments
+QRS_BEFORE_S, QRST_S = 0.06, 0.45  # what lies about the peak of a QRS and belongs to the ventricles
 RARE = frozenset("VEFaAJS!")
 SHARES = {"mitdb": 0.4, "qtdb": 0.2, "ptbxl": 0.25, "ludb": 0.15}  # of the segments
 NOISE_KINDS = ("em", "ma", "bw")
@@ -113,6 +115,8 @@ class Segments:
         if random.random() < 0.3:
             lead = -lead
         height = _qrs_height(lead, beats, rate)
+        if random.random() < BLOCKED_SHARE:
+            lead, beats = self._blocked(lead, beats, rate)
         chance = random.random()
         if chance < 0.02:
             lead, beats = 200 * self._mixed_noise(count, rate), beats[:0]
@@ -147,6 +151,18 @@ class Segments:
             lead[first:last] = lead[first]
             beats = beats[(beats < first) | (beats >= last)]
         return lead, beats
+
+    def _blocked(self, lead: np.ndarray, beats: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+        """AV block: some beats are cut out, their P waves stay."""
+        lead = lead.copy()
+        dropped = self._random.random(len(beats)) < self._random.uniform(0.3, 0.9)
+        for number in np.flatnonzero(dropped):
+            beat = beats[number]
+            following = beats[number + 1] if number + 1 < len(beats) else beat + rate
+            first = max(beat - round(QRS_BEFORE_S * rate), 0)
+            last = min(beat + round(min(QRST_S * rate, 0.6 * (following - beat))), len(lead) - 1)
+            lead[first : last + 1] = np.linspace(lead[first], lead[last], last - first + 1)
+        return lead, beats[~dropped]
 
     def _noise_of(self, kind: str, count: int, rate: float) -> np.ndarray:
         channel = self._random.choice(self._noise[kind, rate])

@@ -15,7 +15,7 @@ RATE_HZ = 100.0
 LEAST_HZ = 125.0  # samples are averaged down to no less before the band-pass
 BAND_HZ = (1.0, 35.0)
 HIGHEST = 0.45  # of the rate: a band-pass reaches no further
-BLOCK_S = 1.5  # a span that holds a beat at 40 a minute
+BLOCK_S = 3.0  # a span that holds a beat at 20 a minute
 BLOCKS = 9  # whose median is the usual size
 FLOOR_UV = 3.0  # per 10 ms; what is less steep is no QRS
 USUAL = 0.5  # the steepest 10 ms of a usual QRS after scaling, before the logarithm
@@ -71,7 +71,7 @@ def _means(samples: Signal, step: int) -> Signal:
 
 
 def usual_slope(grid: Signal) -> Signal:
-    """How steep the QRS complexes about each block of 1.5 s usually are, µV per 10 ms.
+    """How steep the QRS complexes about each block of 3 s usually are, µV per 10 ms.
 
     The running median of what is steepest in each block; blocks without any signal do not count.
 

@@ -25,6 +25,9 @@ Mask = npt.NDArray[np.bool_]
 MOST_LEADS = 6  # more of them cost time and add nothing
 LEAST_ODDS = -1.5  # natural log; below 0, as moments on both sides of a true peak share the odds
 SURE_ODDS = 2.0  # what is so likely is a QRS, even in a rhythm that looks like ventricular flutter
+LIKELY_ODDS = 1.0
+SMALL = 0.18  # a P wave is less steep than this, against a QRS
+SMALL_ABOUT_S = 10.0
 APART_S = 0.2  # the ventricles are refractory for longer
 SURENESS_S = 8.0
 SURENESS_POWER = 2.0
@@ -56,7 +59,8 @@ class Complexes:
 def find_qrs(grid: Signal, missing: Mask | None = None) -> Complexes:
     """The QRS complexes of a stretch.
 
-    In ventricular flutter and fibrillation only what is surely a QRS counts.
+    In ventricular flutter and fibrillation only what is surely a QRS counts. A doubtful one far less steep
+    than the sure ones about it is a P wave: in AV block nothing follows it that would tell.
 
     Parameters
     ----------
@@ -77,13 +81,38 @@ def find_qrs(grid: Signal, missing: Mask | None = None) -> Complexes:
     total = weights.sum(axis=0)
     together = np.where(total > 0, (weights * votes).sum(axis=0) / np.maximum(total, 1e-9), -np.inf)
     frames = _peaks(together)
-    doubtful = frames[together[frames] <= SURE_ODDS]
-    frames = np.setdiff1d(frames, doubtful[in_flutter(grid, 2 * doubtful)])
     shares = weights[:, frames]
-    clear = (shares >= CLEAR_SHARE * shares.max(axis=0)).T
-    seen = np.zeros((len(frames), len(grid)), dtype=np.bool_)
-    seen[:, clearest] = clear
-    return Complexes(_centred(grid[clearest], 2 * frames, clear), together[frames], seen)
+    clear = (shares >= CLEAR_SHARE * shares.max(axis=0)).T if len(frames) else np.zeros(shares.T.shape, bool)
+    places, odds = 2 * frames, together[frames]
+    doubtful = odds <= SURE_ODDS
+    real = ~doubtful
+    size = _steepness(grid[clearest], places, clear)
+    real[doubtful] = ~(_small(places, size, odds)[doubtful] | in_flutter(grid, places[doubtful]))
+    seen = np.zeros((int(real.sum()), len(grid)), dtype=np.bool_)
+    seen[:, clearest] = clear[real]
+    return Complexes(_centred(grid[clearest], places[real], clear[real]), odds[real], seen)
+
+
+def _steepness(leads: Signal, places: Index, clear: Mask) -> Signal:
+    """How steep the *clear* leads together are at most near each place."""
+    reach = round(PEAK_REACH_S * RATE_HZ)
+    near = np.clip(places[:, None] + np.arange(-reach, reach + 1), 1, leads.shape[1] - 1)
+    slope = np.abs(leads[:, near] - leads[:, near - 1]).max(axis=2)
+    steepness: Signal = np.sqrt((slope**2 * clear.T).sum(axis=0))
+    return steepness
+
+
+def _small(places: Index, size: Signal, odds: Signal) -> Mask:
+    """Which places are far less steep than likely ones about them."""
+    about = round(SMALL_ABOUT_S * RATE_HZ)
+    likely = odds > LIKELY_ODDS
+    small = np.zeros(len(places), dtype=np.bool_)
+    for number in np.flatnonzero(odds <= SURE_ODDS):
+        first, last = np.searchsorted(places, (places[number] - about, places[number] + about))
+        others = np.sort(size[first:last][likely[first:last]])
+        if len(others):
+            small[number] = size[number] < SMALL * others[-2:][0]  # the largest may be an artefact
+    return small
 
 
 def _clearest(grid: Signal, usual: Signal) -> Index:

@@ -207,6 +207,15 @@ def test_flutter_waves_are_no_beats() -> None:
     assert near(find_beats(signal, 500.0).samples, TEN, 500.0)
 
 
+@pytest.mark.parametrize(("bpm", "broad"), [(20, False), (28, False), (35, False), (28, True), (35, True)])
+def test_p_waves_of_a_complete_av_block_are_no_beats(bpm: int, broad: bool) -> None:
+    times = [float(at) for at in np.arange(1.2, 9.5, 60 / bpm)]
+    signal = made_ecg(500.0, times, 10.0, wide=tuple(range(len(times))) if broad else ())
+    dissociated = [float(at) for at in np.arange(0.2, 9.9, 0.72)]
+    signal = signal + waves(dissociated, 0.0, 0.022, 140)
+    assert found_of(find_beats(signal, 500.0).samples, times, 500.0) == (len(times), 0)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_an_irregular_rhythm_has_no_early_beats(seed: int) -> None:
     random = np.random.default_rng(seed)
