@@ -23,7 +23,7 @@ Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 MOST_LEADS = 6  # more of them cost time and add nothing
-LEAST_ODDS = -1.5  # natural log; below 0, as moments on both sides of a true peak share the odds
+LEAST_ODDS = -2.0  # natural log; below 0, as moments on both sides of a true peak share the odds
 SURE_ODDS = 2.0  # what is so likely is a QRS, even in a rhythm that looks like ventricular flutter
 LIKELY_ODDS = 1.0
 SMALL = 0.18  # a P wave is less steep than this, against a QRS
