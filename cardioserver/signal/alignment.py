@@ -14,9 +14,10 @@ Single = npt.NDArray[np.float32]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
+LEAST_UV = 2.0  # no band of a lead has less noise than that
 REFRACTORY_S = 0.25
 LOUD_S = 0.08
-LOUD = 0.3  # of the loudest: there may be a QRS
+LOUD = 0.1  # of the loudest: there may be a QRS
 SURE = 0.5  # of the loudest: it is one
 AXES = 3  # the heart's vector has three components
 VIEW_ROUNDS = 2
@@ -25,7 +26,7 @@ QRS_S = (0.07, 0.10)  # span of a QRS about its fiducial point
 SLACK_S = 0.03  # how far the first guess of a fiducial point may be off
 ALIGN_HZ = 500.0
 ALIGN_ROUNDS = 3
-ALIKE = 0.6
+ALIKE = 0.8
 
 
 def like_beats(bands: Single, power: Single, margin: int, block: int, rate: float) -> tuple[Index, Index]:
@@ -68,7 +69,8 @@ def like_beats(bands: Single, power: Single, margin: int, block: int, rate: floa
     spans = np.stack([views[:, start : start + (width + 2 * slack) * step : step] for start in first])
     shifted = np.lib.stride_tricks.sliding_window_view(spans, width, axis=2)
     at = _aligned(shifted, np.full(len(beats), slack), sure)
-    kinds = kinds_of(shifted[np.arange(len(beats)), :, at].reshape(len(beats), -1), ALIKE)
+    noise = float(np.median(loudness)) * width / block
+    kinds = kinds_of(shifted[np.arange(len(beats)), :, at].reshape(len(beats), -1), ALIKE, noise)
     for kind in range(int(kinds.max()) + 1):
         at = np.where(kinds == kind, _aligned(shifted, at, kinds == kind), at)
     return beats + (at - slack) * step, kinds
@@ -76,7 +78,7 @@ def like_beats(bands: Single, power: Single, margin: int, block: int, rate: floa
 
 def _best_views(bands: Single, power: Single, margin: int, block: int, rate: float) -> tuple[Single, Single]:
     """The views in which beats rise most out of noise, ``(AXES, samples)``, and how loud each block is."""
-    usual = np.median(power, axis=2, keepdims=True) + np.float32(1e-3)
+    usual = np.median(power, axis=2, keepdims=True) + np.float32(LEAST_UV**2)
     rows = (bands / np.sqrt(usual)).reshape(-1, bands.shape[2])
     blocks = rows.reshape(len(rows), -1, block)[:, margin // block : -(margin // block)]
     loudness = (power / usual).mean(axis=(0, 1))

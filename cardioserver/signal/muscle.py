@@ -18,6 +18,7 @@ from cardioserver.signal.smoothing import between
 Signal = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]  # enough for noise, and half the memory to move
 Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 EDGES_HZ = (20.0, 10.0)  # muscle noise above, P, T and flutter waves below; the QRS reaches into it
 EDGE_WIDTH = 0.6  # of the edge, on both sides: a steeper one rings
@@ -74,7 +75,8 @@ def remove_muscle(samples: Signal, rate: float) -> Signal:
     usual = _usual(power, round(count / rate / USUAL_S))
     independent = _independent(power / usual)
     for average in averages:
-        _fit(bands, average, usual.mean(axis=2), independent, rate)
+        at = np.clip((average.starts + average.fiducial - margin) // block, 0, blocks - 1)
+        _fit(bands, average, usual[..., at], independent, rate)
     passing = _passing(_power(bands, block, margin) / usual, LIMIT, independent)
     noisy = (1 - passing) * (1 - np.minimum(UNSEEN_UV**2 / usual, 1))
     filtered = samples.copy()
@@ -158,14 +160,14 @@ class _Average:
         Sample of the fiducial point in the average.
     shape
         µV, shape ``(bands, leads, samples)``.
-    count
-        How many beats it is the average of; those at the ends of the record are not whole.
+    whole
+        Of which beats it is the average; those at the ends of the record are not whole.
     """
 
     starts: Index
     fiducial: int
     shape: Single
-    count: int
+    whole: Mask
 
 
 def _take_averages(
@@ -185,21 +187,30 @@ def _take_averages(
         shape = np.mean([spans[beat] for beat in np.flatnonzero(whole)], axis=0)
         for span in spans:
             np.subtract(span, shape, out=span)
-        yield _Average(starts, before, shape, int(whole.sum()))
+        yield _Average(starts, before, shape, whole)
 
 
 def _fit(bands: Single, average: _Average, noise: Single, independent: float, rate: float) -> None:
-    """Leave in *bands* what is noise in the average; take away by how much each QRS is larger or later."""
-    width = round(POWER_BLOCKS * BLOCK_S * rate)
-    chance = noise[..., None] * np.float32(1 / (average.count - 1))
-    ratio = uniform_filter1d(average.shape**2, width, axis=2) / chance
-    kept = average.shape * _passing(ratio, AVERAGE_LIMIT, independent)
+    """Leave in *bands* what is noise in the average; take away by how much each QRS is larger or later.
+
+    The average is first corrected for how unlike the *noise* of the beats is, ``(bands, leads, beats)``.
+    """
+    spans = [bands[..., start : start + average.shape.shape[2]] for start in average.starts]
+    trust = 1 / noise
+    sure = trust[..., average.whole].sum(axis=2)
+    shift = np.zeros_like(average.shape)
+    for beat in np.flatnonzero(average.whole):
+        shift += (trust[..., beat] / sure)[..., None] * spans[beat]
+    shape = average.shape + shift
+    chance = 1 / sure[..., None]
+    ratio = uniform_filter1d(shape**2, round(POWER_BLOCKS * BLOCK_S * rate), axis=2) / chance
+    kept = shape * _passing(ratio, AVERAGE_LIMIT, independent)
     before, after = (round(seconds * rate) for seconds in QRS_S)
     qrs = slice(max(average.fiducial - before, 0), average.fiducial + after)
     larger, later = kept[..., qrs], np.gradient(kept, axis=2)[..., qrs]
-    weighted = [change / noise[..., None] for change in (larger, later)]
-    for start in average.starts:
-        span = bands[..., start : start + kept.shape[2]]
-        span += average.shape - kept
-        for change, weight in zip((larger, later), weighted, strict=True):
-            span[..., qrs] -= change * np.vdot(span[..., qrs], weight) / (np.vdot(change, weight) + 1)
+    for span, power in zip(spans, np.moveaxis(noise, 2, 0), strict=True):
+        np.add(span, average.shape - kept, out=span)
+        rest = span[..., qrs]
+        for change in (larger, later):
+            weight = change / power[..., None]
+            rest -= change * (np.vdot(rest, weight) / (np.vdot(change, weight) + 1))

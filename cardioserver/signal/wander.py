@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
-
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.likeness import UNLIKE, kinds_of
+from cardioserver.signal.phases import Phases
 from cardioserver.signal.smoothing import between, smooth
 
 Signal = npt.NDArray[np.float64]
@@ -28,18 +26,15 @@ LOUD = 1.5  # times larger than other leads: more say than this no lead has, be 
 REFRACTORY_S = 0.3
 SHAPE_S = (0.10, 0.36)  # span of a beat that makes it like another
 ALIKE = 0.7
-BEFORE_BEAT = 0.38  # share of the RR interval that belongs to the coming beat: P wave and PR interval
-LONGEST = 1.3  # times that share of the usual RR: the farthest a P wave may be from its QRS
 UNLIKE_S = (0.12, 0.55)  # span of a beat that has no company
 LIKE_S = (0.10, 0.30)  # span in which the next known beat is known nevertheless
 ROUNDS = 4
 OUTLIER = 4.0  # times the typical misfit
 LEAST_JUMP = 5.0  # µV; the resolution of most recorders
-COARSE = 3  # every so many blocks are enough to know the surroundings
+COARSE = 3  # every so many blocks are enough to know what is usual
 JUMP_S = 0.17  # longest jump that is bridged: a wide QRS
 VARIABLE = 2.0  # times the typical power of the misfit: a wave that is not the same in each beat
 WAVE_BLOCKS = 5
-END_BLOCKS = 3  # at each end of a beat, between T and P
 GAUSS_MEDIAN = 0.455  # median of the square of a Gaussian value over its mean
 
 
@@ -84,26 +79,35 @@ def _wander(levels: Signal, block_rate: float) -> Signal:
     kinds = kinds_of(_shapes(seen, beats, block_rate), ALIKE)
     if (kinds != UNLIKE).sum() <= len(beats) / 2:
         for _ in range(2):
-            wander = smooth(levels, _trust(levels - wander, block_rate), slow)
+            misfit = levels - wander
+            wander = smooth(levels, _without_jumps(misfit - _running_median(misfit, block_rate)), slow)
         return wander
     unknown = _unknown(beats, kinds, len(levels), block_rate)
-    phases = _Phases.of(*_beyond_the_ends(levels - wander, beats, kinds, block_rate), len(levels))
+    phases = Phases.of(*_beyond_the_ends(levels - wander, beats, kinds, block_rate), len(levels))
     cutoff = min(WANDER_HZ / block_rate, BEAT_SHARE / float(np.median(np.diff(beats))))
-    weights = np.ones(len(levels))
+    weights, known = np.ones(len(levels)), np.ones_like(levels)
     for number in range(ROUNDS):
-        train = phases.beats(levels - wander)[phases.phase]
+        train = phases.beats(levels - wander, known)[phases.phase]
         rest = levels - (train - train.mean(axis=0))
-        if number == 1:
+        if number < 2:
             misfit = rest - wander
-            weights = _trust(misfit, block_rate) * _alike_in_each_beat(misfit, phases)
+            around = _running_median(misfit, block_rate)
+            known = _geman_mcclure(around / _typical(misfit))
+        if number == 1:
+            weights = _without_jumps(misfit - around) * _alike_in_each_beat(misfit, phases)
         wander = smooth(rest, _held(weights, unknown, slow / cutoff), cutoff)
     fast = min(FASTEST_HZ / block_rate, 3 * cutoff)
     more = smooth(rest, _held(weights, unknown, slow / fast), fast) - wander
-    size = np.sqrt(np.median(more**2, axis=0) / GAUSS_MEDIAN)
-    seen = np.maximum(SEEN_UV, SEEN_SHARE * np.ptp(train, axis=0))
-    more *= np.clip((size / seen) ** 2 - 1, 0, 1)
-    more -= phases.mean(more)[phases.phase]
-    return wander + more
+    return wander + _plain(more, np.ptp(train, axis=0), phases)
+
+
+def _plain(more: Signal, height: Signal, phases: Phases) -> Signal:
+    """The faster wander of those leads where it is plain to see, without what is in step with the beats."""
+    size = np.sqrt(np.median(more[::COARSE] ** 2, axis=0) / GAUSS_MEDIAN)
+    seen = np.maximum(SEEN_UV, SEEN_SHARE * height)
+    plain: Signal = more * np.clip((size / seen) ** 2 - 1, 0, 1)
+    plain -= phases.mean(plain)[phases.phase]
+    return plain
 
 
 def _block_means(samples: Signal, block: int) -> Signal:
@@ -165,80 +169,38 @@ def _held(weights: Signal, unknown: Mask, share: float) -> Signal:
     return np.where(unknown, np.minimum(weights, share**4), weights)
 
 
-@dataclass(frozen=True, slots=True)
-class _Phases:
-    """Where in a beat of which kind each block lies.
-
-    Attributes
-    ----------
-    phase
-        Number of the phase of each block; the last phase is that of blocks outside any known beat.
-    length
-        Phases of one kind of beat.
-    count
-        Phases of all kinds.
-    order, first, present
-        Blocks in the order of their phases, where in it each phase begins, and which phases there are.
-    """
-
-    phase: Index
-    length: int
-    count: int
-    order: Index
-    first: Index
-    present: Index
-
-    @classmethod
-    def of(cls, beats: Index, kinds: Index, blocks: int) -> Self:
-        """The phases about *beats*."""
-        usual = round(float(np.median(np.diff(beats))))
-        starts = beats - np.round(BEFORE_BEAT * np.diff(beats, prepend=beats[0] - usual)).astype(np.intp)
-        owner = np.clip(np.searchsorted(starts, np.arange(blocks), side="right") - 1, 0, None)
-        ahead = round(LONGEST * BEFORE_BEAT * usual)
-        length = ahead + usual
-        offset = np.arange(blocks) - beats[owner] + ahead
-        known = (offset >= 0) & (offset < length) & (kinds[owner] != UNLIKE)
-        count = length * (int(kinds.max()) + 1)
-        phase = np.where(known, kinds[owner] * length + offset, count)
-        order = np.argsort(phase, kind="stable")
-        first = np.flatnonzero(np.diff(phase[order], prepend=-1))
-        return cls(phase, length, count, order, first, phase[order][first])
-
-    def mean(self, values: Signal) -> Signal:
-        """Mean of *values* in each phase, shape ``(count + 1, columns)``; zero outside of any known beat."""
-        means = np.zeros((self.count + 1, values.shape[1]))
-        sizes = np.diff(self.first, append=len(self.order))
-        means[self.present] = np.add.reduceat(values[self.order], self.first, axis=0) / sizes[:, None]
-        means[-1] = 0.0
-        return means
-
-    def beats(self, levels: Signal) -> Signal:
-        """The average beats, like :meth:`mean`, against the level between two usual beats."""
-        beats = self.mean(levels)
-        usual = self.present[: np.searchsorted(self.present, self.length)]
-        beats -= beats[np.concatenate([usual[:END_BLOCKS], usual[-END_BLOCKS:]])].mean(axis=0)
-        beats[-1] = 0.0
-        return beats
-
-
-def _trust(misfit: Signal, block_rate: float) -> Signal:
-    """Weight of each block, 0 to 1, from its jump out of its surroundings in the worst lead (Geman-McClure).
+def _without_jumps(jump: Signal) -> Signal:
+    """Weight of each block, 0 to 1, from its *jump* out of its surroundings in the worst lead.
 
     The surroundings are a running median, so that a wander that is only badly followed yet is no jump.
     """
-    side = round(JUMP_S * block_rate / COARSE)
-    around = median_filter(misfit[::COARSE], size=2 * side + 1, axes=(0,), mode="mirror")
-    jump = np.abs(misfit - np.repeat(around, COARSE, axis=0)[: len(misfit)])
-    typical = np.median(jump, axis=0) + LEAST_JUMP
-    worst = (jump / (OUTLIER * typical)).max(axis=1)
-    weights: Signal = 1 / (1 + worst**2) ** 2
+    weights: Signal = _geman_mcclure(np.abs(jump / _typical(jump)).max(axis=1))
     return weights
 
 
-def _alike_in_each_beat(misfit: Signal, phases: _Phases) -> Signal:
-    """Weight of each block, 0 to 1: less in those phases in which beats differ (Geman-McClure)."""
+def _running_median(levels: Signal, block_rate: float) -> Signal:
+    """The level about each block, as jumps shorter than a wide QRS do not change it."""
+    size = 2 * round(JUMP_S * block_rate / COARSE) + 1
+    around = median_filter(levels[::COARSE], size=size, axes=(0,), mode="mirror")
+    return np.repeat(around, COARSE, axis=0)[: len(levels)]
+
+
+def _typical(levels: Signal) -> Signal:
+    """The usual size of *levels* in each lead."""
+    typical: Signal = np.median(np.abs(levels[::COARSE]), axis=0) + LEAST_JUMP
+    return typical
+
+
+def _geman_mcclure(times: Signal) -> Signal:
+    """Weight, 0 to 1, of what is so many *times* larger than usual."""
+    weights: Signal = 1 / (1 + (times / OUTLIER) ** 2) ** 2
+    return weights
+
+
+def _alike_in_each_beat(misfit: Signal, phases: Phases) -> Signal:
+    """Weight of each block, 0 to 1: less in those phases in which beats differ."""
     power = misfit**2
-    typical = np.median(power, axis=0) / GAUSS_MEDIAN + LEAST_JUMP**2
+    typical = np.median(power[::COARSE], axis=0) / GAUSS_MEDIAN + LEAST_JUMP**2
     differs = uniform_filter1d(phases.mean(power / typical).mean(axis=1), WAVE_BLOCKS)
     weights: Signal = 1 / (1 + (np.maximum(differs, 0) / VARIABLE) ** 2)
     return weights[phases.phase]

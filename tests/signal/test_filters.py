@@ -16,15 +16,74 @@ FILTERS = [daplf, drift, tremor]
 RATES = [125.0, 257.0, 360.0, 500.0, 1000.0, 2000.0]
 
 
+# waves of a beat (seconds from the R peak, width, µV): P. McSharry et al., IEEE Trans. Biomed. Eng. 50, 2003
+P = [(-0.18, 0.025, 120)]
+QRS_T = [(-0.025, 0.009, -90), (0.0, 0.011, 1000), (0.028, 0.01, -200), (0.25, 0.05, 250)]
+BEATS = {
+    "N": P + QRS_T,
+    "V": [(-0.03, 0.03, 1400), (0.05, 0.035, -700), (0.32, 0.07, -500)],
+    "F": QRS_T,  # of flutter
+}
+LEADS = [0.5, 0.8, -1.0]
+
+
+def placed(time: np.ndarray, beats: list[tuple[float, str]]) -> np.ndarray:
+    """One lead of a rhythm; a beat is a time and a kind."""
+    signal = np.zeros_like(time)
+    for at, kind in beats:
+        for offset, width, height in BEATS[kind]:
+            signal += height * np.exp(-((time - at - offset) ** 2) / 2 / width**2)
+    return signal
+
+
 def made_ecg(rate: float, seconds: float = 10.0, leads: int = 3, bpm: float = 70.0) -> np.ndarray:
-    """A beat of Gaussian waves (P. McSharry et al., IEEE Trans. Biomed. Eng. 50:289, 2003), µV."""
+    """Sinus rhythm, µV."""
     time = np.arange(round(rate * seconds)) / rate
-    phase = (time + 0.2) % (60 / bpm) - 0.35
-    waves = [
-        (-0.18, 0.025, 120), (-0.025, 0.009, -90), (0.0, 0.011, 1000), (0.028, 0.01, -200), (0.25, 0.05, 250),
-    ]  # fmt: skip
-    beat = sum(height * np.exp(-((phase - at) ** 2) / 2 / width**2) for at, width, height in waves)
-    return np.outer(np.linspace(0.5, 1.2, leads), beat)
+    beats = [(0.15 + number * 60 / bpm, "N") for number in range(-1, round(seconds * bpm / 60) + 2)]
+    return np.outer(np.linspace(0.5, 1.2, leads), placed(time, beats))
+
+
+def made_rhythm(rate: float, pattern: str, seconds: float = 10.0) -> np.ndarray:
+    """Normal (N) and premature ventricular (V) beats in the order of *pattern*, three leads, µV."""
+    beats = []
+    at = 0.3
+    for number in range(round(2 * seconds)):
+        beats.append((at, pattern[number % len(pattern)]))
+        following = pattern[(number + 1) % len(pattern)]
+        at += 0.5 if following == "V" else 1.2 if beats[-1][1] == "V" else 0.85
+    return np.outer(LEADS, placed(np.arange(round(rate * seconds)) / rate, beats))
+
+
+def made_flutter(rate: float, hertz: float) -> tuple[np.ndarray, np.ndarray]:
+    """Atrial flutter with a varying block, and its flutter waves alone, three leads, µV."""
+    time = np.arange(round(rate * 10)) / rate
+    block = np.array([2, 3, 4, 2, 5, 3, 3, 2, 4, 3, 5, 2, 2, 3, 4, 3, 2, 4, 3, 3])
+    beats = [(float(at), "F") for at in 0.3 + np.cumsum(block) / hertz]
+    waves = sum(150 / k * np.exp(-k / 3) * np.sin(2 * np.pi * k * hertz * time) for k in (1, 2, 3))
+    return np.outer(LEADS, placed(time, beats) + waves), np.outer(LEADS, waves)
+
+
+def wander(count: int, rate: float) -> np.ndarray:
+    """Baseline wander of about 0.3 mV, µV."""
+    time = np.arange(count) / rate
+    return 400 * np.sin(2 * np.pi * 0.21 * time + 1) + 150 * np.sin(2 * np.pi * 0.43 * time)
+
+
+def hum(count: int, rate: float) -> np.ndarray:
+    """Mains of 0.1 mV, µV."""
+    return 100 * np.sin(2 * np.pi * 50.2 * np.arange(count) / rate)
+
+
+def muscle_noise(shape: tuple[int, ...], rate: float, rms: float, seed: int = 1) -> np.ndarray:
+    """Noise between 15 and 100 Hz, µV."""
+    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=shape))
+    frequency = np.fft.rfftfreq(shape[-1], 1 / rate)
+    noise = np.fft.irfft(spectrum * ((frequency > 15) & (frequency < 100)), shape[-1])
+    return rms * noise / noise.std()
+
+
+def without_level(change: np.ndarray) -> np.ndarray:
+    return change - np.median(change, axis=1, keepdims=True)
 
 
 def gain_db(clean: np.ndarray, noisy: np.ndarray, filtered: np.ndarray) -> float:
@@ -68,12 +127,109 @@ def test_drift_takes_wander_away(rate: float) -> None:
 @pytest.mark.parametrize("rate", RATES)
 def test_tremor_takes_muscle_noise_away(rate: float) -> None:
     clean = made_ecg(rate)
-    rng = np.random.default_rng(1)
-    spectrum = np.fft.rfft(rng.normal(size=clean.shape))
-    frequency = np.fft.rfftfreq(clean.shape[1], 1 / rate)
-    noise = np.fft.irfft(spectrum * ((frequency > 15) & (frequency < 100)), clean.shape[1])
-    noisy = clean + 60 * noise / noise.std()
-    assert gain_db(clean, noisy, tremor(noisy, rate)) > 4
+    noisy = clean + muscle_noise(clean.shape, rate, 60)
+    assert gain_db(clean, noisy, tremor(noisy, rate)) > 8
+
+
+@pytest.mark.parametrize("leads", [1, 2])
+def test_one_or_two_leads_are_enough(leads: int) -> None:
+    clean = made_ecg(250.0, leads=leads)
+    count = clean.shape[1]
+    assert gain_db(clean, clean + hum(count, 250), daplf(clean + hum(count, 250), 250.0)) > 30
+    assert gain_db(clean, clean + wander(count, 250), drift(clean + wander(count, 250), 250.0)) > 20
+    noisy = clean + muscle_noise(clean.shape, 250, 60)
+    assert gain_db(clean, noisy, tremor(noisy, 250.0)) > 6
+
+
+@pytest.mark.parametrize(("seconds", "gains"), [(2.0, (30, 6, 2)), (3.0, (30, 12, 3)), (5.0, (30, 18, 8))])
+def test_short_records(seconds: float, gains: tuple[float, float, float]) -> None:
+    clean = made_ecg(500.0, seconds=seconds)
+    count = clean.shape[1]
+    noises = [hum(count, 500), wander(count, 500), muscle_noise(clean.shape, 500, 60)]
+    for method, noise, gain in zip(FILTERS, noises, gains, strict=True):
+        assert gain_db(clean, clean + noise, method(clean + noise, 500.0)) > gain
+
+
+def test_daplf_follows_a_change_of_amplitude() -> None:
+    clean = made_ecg(500.0)
+    time = np.arange(clean.shape[1]) / 500
+    swelling = clean + hum(len(time), 500) * (1 + 0.5 * np.sin(np.pi * time))
+    assert gain_db(clean, swelling, daplf(swelling, 500.0)) > 30
+    plugged = clean + hum(len(time), 500) * np.where(time > 4.3, 1, 0)
+    assert gain_db(clean, plugged, daplf(plugged, 500.0)) > 20
+
+
+def test_tremor_keeps_the_qrs_under_noise() -> None:
+    """At 0 dB the average beat keeps its height within a twentieth."""
+    clean = made_ecg(500.0, leads=12)
+    noisy = clean + muscle_noise(clean.shape, 500, 1.0) * clean.std(axis=1, keepdims=True)
+    after = tremor(noisy, 500.0)
+    peaks = np.flatnonzero(
+        (clean[0] > 400) & (clean[0] >= np.roll(clean[0], 1)) & (clean[0] > np.roll(clean[0], -1))
+    )
+    inner = peaks[(peaks > 50) & (peaks < clean.shape[1] - 50)]
+    heights = [
+        np.ptp(np.mean([s[:, at - 40 : at + 40] for at in inner], axis=0), axis=1) for s in (clean, after)
+    ]
+    assert np.abs(heights[1] / heights[0] - 1).mean() < 0.05
+
+
+def test_tremor_leaves_noise_alone_that_nobody_sees() -> None:
+    quiet = made_ecg(500.0) + muscle_noise((3, 5000), 500, 1.5)
+    assert np.abs(tremor(quiet, 500.0) - quiet).max() < 5
+
+
+@pytest.mark.parametrize("pattern", ["NNNNNNNNNNNNNV", "NNNV", "NV"])
+@pytest.mark.parametrize("method", FILTERS)
+def test_ventricular_beats_keep_their_shape(method, pattern: str) -> None:
+    clean = made_rhythm(360.0, pattern)
+    change = without_level(method(clean, 360.0) - clean)
+    assert np.abs(change).max() < 0.06 * np.ptp(clean)
+
+
+def test_ventricular_beats_keep_their_shape_under_wander() -> None:
+    clean = made_rhythm(360.0, "NNNV")
+    change = without_level(drift(clean + wander(3600, 360), 360.0) - clean)
+    assert np.abs(change).max() < 0.08 * np.ptp(clean)
+
+
+@pytest.mark.parametrize("hertz", [4.2, 5.0, 5.6])
+@pytest.mark.parametrize("method", FILTERS)
+def test_flutter_waves_stay(method, hertz: float) -> None:
+    clean, waves = made_flutter(500.0, hertz)
+    for noisy in (clean, clean + wander(5000, 500), clean + muscle_noise(clean.shape, 500, 40)):
+        lost = ((method(noisy, 500.0) - method(noisy - waves, 500.0) - waves) * waves).sum() / (
+            waves**2
+        ).sum()
+        assert abs(lost) < 0.1
+
+
+@pytest.mark.parametrize("method", FILTERS)
+@pytest.mark.parametrize("rate", [250.0, 500.0, 1000.0])
+def test_pacemaker_spikes_stay(method, rate: float) -> None:
+    """Those before a QRS, and those that are followed by none."""
+    clean = made_ecg(rate, bpm=60) + muscle_noise((3, round(10 * rate)), rate, 20)
+    spikes = np.array(
+        [*(round((at + 0.07) * rate) for at in range(10)), round(3.6 * rate), round(6.7 * rate)]
+    )
+    paced = clean.copy()
+    paced[:, spikes] += 2000
+    height = (method(paced, rate) - method(clean, rate))[:, spikes]
+    assert height.min() > 1900
+    assert height.max() < 2100
+
+
+@pytest.mark.parametrize("method", FILTERS)
+def test_what_happens_in_one_lead_stays_there(method) -> None:
+    clean = made_ecg(500.0, leads=4)
+    stepped, saturated = clean.copy(), clean.copy()
+    stepped[2, 2500:] += 5000
+    saturated[2, 3000:3600] = 3276.7
+    reference = method(clean, 500.0)
+    for broken in (stepped, saturated):
+        change = method(broken, 500.0) - reference
+        assert np.abs(without_level(np.delete(change, 2, axis=0))).max() < 40
+        assert np.abs(without_level(change[2:3, :1500])).max() < 100
 
 
 @pytest.mark.parametrize("method", FILTERS)
