@@ -181,7 +181,9 @@ def _without_jumps(jump: Signal) -> Signal:
 def _running_median(levels: Signal, block_rate: float) -> Signal:
     """The level about each block, as jumps shorter than a wide QRS do not change it."""
     size = 2 * round(JUMP_S * block_rate / COARSE) + 1
-    around = median_filter(levels[::COARSE], size=size, axes=(0,), mode="mirror")
+    padded = np.concatenate([levels, np.repeat(levels[-1:], -len(levels) % COARSE, axis=0)])
+    means = padded.reshape(-1, COARSE, levels.shape[1]).mean(axis=1)
+    around = median_filter(means, size=size, axes=(0,), mode="mirror")
     return np.repeat(around, COARSE, axis=0)[: len(levels)]
 
 

@@ -193,6 +193,15 @@ def test_ventricular_beats_keep_their_shape_under_wander() -> None:
     assert np.abs(change).max() < 0.08 * np.ptp(clean)
 
 
+@pytest.mark.parametrize("hertz", [8.3, 50 / 3, 25.0, 49.0])
+def test_drift_leaves_what_is_fast_as_it_is(hertz: float) -> None:
+    clean = made_ecg(500.0, leads=8)
+    clean += wander(5000, 500)
+    fast = 50 * np.sin(2 * np.pi * hertz * np.arange(5000) / 500)
+    change = without_level(drift(clean + fast, 500.0) - drift(clean, 500.0) - fast)
+    assert change.std() < 0.15 * fast.std()
+
+
 @pytest.mark.parametrize("hertz", [4.2, 5.0, 5.6])
 @pytest.mark.parametrize("method", FILTERS)
 def test_flutter_waves_stay(method, hertz: float) -> None:
