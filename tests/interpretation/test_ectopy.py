@@ -91,9 +91,10 @@ def test_patterns(letters: str, codes: set[str]) -> None:
 
 
 def test_counts_and_frequency_are_said() -> None:
-    assert ectopic("nnnnvnnnnnnn")["PVC"].ru == "Желудочковые экстрасистолы: 1"
-    assert ectopic("nnvnnvnnnvnn")["PVC"].ru == "Желудочковые экстрасистолы: 3, частые"
-    assert ectopic(("n" * 40 + "v") * 5 + "n" * 200)["PVC"].ru == "Желудочковые экстрасистолы: 5"
+    assert ectopic("nnnnvnnnnnnn")["PVC"].ru == "Желудочковые экстрасистолы: 1, одиночная"
+    assert ectopic("nnvnnvnnnvnn")["PVC"].ru == "Желудочковые экстрасистолы: 3, одиночные, частые"
+    assert ectopic(("n" * 40 + "v") * 5 + "n" * 200)["PVC"].ru == "Желудочковые экстрасистолы: 5, одиночные"
+    assert ectopic("nnnnvvnnnvnn")["PVC"].en == "Ventricular premature complexes: 3, frequent"
     assert ectopic("nsnnnvvnnnvvnnn")["PVPCS"].en == "Paired ventricular premature complexes: 2"
 
 

@@ -160,6 +160,12 @@ def test_what_a_rate_makes_of_the_ecg(rate: float, severity: Severity) -> None:
     assert said.severity is severity
 
 
+def test_a_rate_is_judged_as_it_is_printed() -> None:
+    found = said_of(case(rate=59.7, rr=60_000 / 59.7))
+    assert found.keys() >= {"SR", "RATE_NORMAL"}
+    assert "ЧСС = 60" in found["RATE_NORMAL"].ru
+
+
 def test_a_rigid_rhythm_is_called_so() -> None:
     assert "ритм ригидный" in statements(recorded(steady(0.8), 10))["RATE_NORMAL"].ru
     assert "ригидный" not in statements(recorded(wild(0.8), 10))["RATE_NORMAL"].ru

@@ -29,8 +29,8 @@ SUSTAINED_S = 30.0
 
 VENTRICULAR = Term(
     "PVC", Section.RHYTHM, Severity.ABNORMAL,
-    "Ventricular premature complexes: {count:.0f}{frequent_en}",
-    "Желудочковые экстрасистолы: {count:.0f}{frequent_ru}", SOURCE,
+    "Ventricular premature complexes: {count:.0f}{manner_en}",
+    "Желудочковые экстрасистолы: {count:.0f}{manner_ru}", SOURCE,
 )  # fmt: skip
 VENTRICULAR_PAIRS = Term(
     "PVPCS", Section.RHYTHM, Severity.ABNORMAL,
@@ -69,8 +69,8 @@ ESCAPES = Term(
 )  # fmt: skip
 SUPRAVENTRICULAR = Term(
     "PAC", Section.RHYTHM, Severity.BORDERLINE,
-    "Supraventricular premature complexes: {count:.0f}{frequent_en}",
-    "Наджелудочковые экстрасистолы: {count:.0f}{frequent_ru}", SOURCE,
+    "Supraventricular premature complexes: {count:.0f}{manner_en}",
+    "Наджелудочковые экстрасистолы: {count:.0f}{manner_ru}", SOURCE,
 )  # fmt: skip
 SUPRAVENTRICULAR_PAIRS = Term(
     "PAPCS", Section.RHYTHM, Severity.ABNORMAL,
@@ -95,6 +95,7 @@ TERMS = (
     BIGEMINY, TRIGEMINY,
 )  # fmt: skip
 
+ALONE, FREQUENT = Phrase("isolated", "одиночные"), Phrase("frequent", "частые")
 FROM_VENTRICLES = Phrase("Ventricular", "Желудочковая")
 FROM_ABOVE = Phrase("Supraventricular", "Наджелудочковая")
 
@@ -154,12 +155,18 @@ def _counted(term: Term, marked: Mask, series: BeatSeries) -> Statement:
     count = int(marked.sum())
     minutes = max(float(series.times[-1] - series.times[0]) / 60, 1e-6)
     frequent = count >= FREQUENT_AT_LEAST and count / minutes >= FREQUENT_A_MINUTE
-    said = Phrase(", frequent", ", частые") if frequent else Phrase("", "")
+    alone = all(run.length == 1 for run in runs(marked))
+    words = [
+        *([ALONE if count > 1 else Phrase("single", "одиночная")] if alone else []),
+        *([FREQUENT] if frequent else []),
+    ]
     usual = term is SUPRAVENTRICULAR and not frequent  # in health, too
     return term.state(
         Fact("beats.ectopic", float(count), "", f"of {len(marked)}"),
         severity=Severity.NORMAL if usual else None,
-        count=count, frequent_en=said.en, frequent_ru=said.ru,
+        count=count,
+        manner_en="".join(f", {word.en}" for word in words),
+        manner_ru="".join(f", {word.ru}" for word in words),
     )  # fmt: skip
 
 

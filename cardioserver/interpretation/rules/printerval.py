@@ -37,9 +37,9 @@ TERMS = (FIRST_DEGREE, LONG, SHORT)
 
 def pr_interval(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """AV block of first degree, long and short PR intervals."""
-    pr = case.measurements.pr
-    if pr is None or said(found, *NO_PR):
+    if case.measurements.pr is None or said(found, *NO_PR):
         return
+    pr = float(round(case.measurements.pr))
     usual = norm(case.person, Quantity.PR)
     if usual is None:
         short, long, blocked, source = SHORT_MS, LONG_MS, BLOCKED_MS, MINNESOTA

@@ -66,15 +66,16 @@ def rate(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     if value is None:
         return
     slow, fast, source = limits(case)
+    said = round(value)  # what is printed is what is judged
     term, limit = NORMAL_RATE, f"{slow:g}–{fast:g}"
-    if value < slow:
+    if said < slow:
         term, limit = SLOW_RATE, f"< {slow:g}"
-    elif value > fast:
+    elif said > fast:
         term, limit = FAST_RATE, f"> {fast:g}"
     regularity = _regularity(case)
     yield term.state(
         Fact("rate", value, "/min", limit),
-        severity=severity(case, value),
+        severity=severity(case, said),
         source=source,
         rate=value,
         regularity_en=regularity.en,

@@ -59,12 +59,13 @@ TERMS = (WANDERING, SINUS, BRADYCARDIA, TACHYCARDIA, ARRHYTHMIA, ECTOPIC, RETROG
 def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Sinus rhythm, its rates and its arrhythmia; rhythms with P waves from elsewhere."""
     blocked = said(found, SECOND_DEGREE)
-    rate = _atrial_rate(case) if blocked else case.measurements.rate
+    exact = _atrial_rate(case) if blocked else case.measurements.rate
     steps = [
         span.in_step or 0.0 for span in case.analysis.atrial.spans if span.activity is AtrialActivity.P_WAVES
     ]
-    if rate is None or not steps or said(found, PACED):
+    if exact is None or not steps or said(found, PACED):
         return
+    rate = round(exact)
     slow, fast, source = limits(case)
     if rate > fast and _is_doubtful(case, rate):
         return
@@ -78,7 +79,7 @@ def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     term = BRADYCARDIA if rate < slow else TACHYCARDIA if rate > fast else SINUS
     yield term.state(
         seen,
-        Fact("rate", rate, "/min", f"{slow:g}–{fast:g}"),
+        Fact("rate", exact, "/min", f"{slow:g}–{fast:g}"),
         certainty=Certainty.PROBABLE if case.measurements.pr is None else Certainty.DEFINITE,
         severity=severity(case, rate),
         source=source,
