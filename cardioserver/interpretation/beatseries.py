@@ -8,6 +8,7 @@ from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import median_filter
 
 from cardioserver.interpretation.case import Case
 from cardioserver.signal.beats import BeatClass
@@ -15,6 +16,8 @@ from cardioserver.signal.beats import BeatClass
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
+
+ABOUT = 21  # intervals of the basic rhythm that tell its rate at a place
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,28 @@ class BeatSeries:
     @property
     def basic(self) -> Signal:
         """RR intervals in s of the basic rhythm: without ectopic beats and the pauses after them."""
-        usual = ~(self.are(BeatClass.VENTRICULAR) | self.are(BeatClass.SUPRAVENTRICULAR))
-        chosen: Signal = self.intervals[usual[1:] & usual[:-1]]
+        chosen: Signal = self.intervals[self._are_basic]
         return chosen
+
+    @property
+    def _are_basic(self) -> Mask:
+        usual = ~(self.are(BeatClass.VENTRICULAR) | self.are(BeatClass.SUPRAVENTRICULAR))
+        return usual[1:] & usual[:-1]
 
     @property
     def usual(self) -> float | None:
         """Median RR interval of the basic rhythm, s; of all beats if there is none."""
         intervals = self.basic if len(self.basic) else self.intervals
         return float(np.median(intervals)) if len(intervals) else None
+
+    @property
+    def expected(self) -> Signal:
+        """RR interval in s of the basic rhythm about each interval: its median over a score of them."""
+        basic = np.flatnonzero(self._are_basic) if len(self.basic) else np.arange(len(self.intervals))
+        if not len(basic):
+            return np.zeros(0)
+        steady = median_filter(self.intervals[basic], min(ABOUT, len(basic)), mode="nearest")
+        return np.interp(np.arange(len(self.intervals)), basic, steady)
 
 
 def runs(marked: Sequence[bool] | Mask) -> list[Run]:

@@ -7,7 +7,10 @@ import pytest
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.recording import Recording
+from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.person import Person
+from cardioserver.interpretation.reading import read
+from cardioserver.signal.analysis import analyse
 from tests.interpretation.cases import case
 from tests.interpretation.cases import statements as said_of
 from tests.interpretation.rhythms import recorded, statements, steady
@@ -69,3 +72,12 @@ def test_a_sinus_rhythm_that_is_blocked_keeps_its_own_rate() -> None:
     assert "SBRAD" not in found
     assert "атр" not in found["2AVB"].ru
     assert "предсердий 75, желудочков 38" in found["2AVB"].ru
+
+
+def test_a_block_of_two_types_is_stated_once_with_both() -> None:
+    waves = 0.3 + PP * np.arange(200)
+    dropping = [True, False] * 50 + [True, True, True, False] * 25
+    beats = [at + 0.18 for at, passed in zip(waves, dropping, strict=True) if passed]
+    made = recorded(beats, 161, p=list(waves), leads=(Lead.II, Lead.V1))
+    stated = read(Case(made.format, analyse(made), Person(age=50.0)))
+    assert sorted(one.code for one in stated if one.code in BLOCKS) == ["2AVB", "B2T1", "MOBI2"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cardioserver.ecg.recording import LeadOff
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.statement import Statement
 from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
@@ -128,6 +129,12 @@ def test_a_late_ventricular_beat_has_escaped() -> None:
     assert ectopic("nnnnnnvnnnnn", late).keys() == {"VEC"}
 
 
+def test_what_is_late_depends_on_the_rate_at_that_time() -> None:
+    slower = [0.7] * 60 + [1.1] * 40  # a beat of the slow half would be late in the fast one
+    assert ectopic("n" * 80 + "v" + "n" * 20, slower).keys() == {"PVC"}
+    assert ectopic("nnnnnnvnnnnn", [0.6] * 5 + [0.9] + [0.6] * 5).keys() == {"PVC"}  # sooner than any escapes
+
+
 def test_in_fibrillation_no_beat_is_supraventricular_and_premature() -> None:
     given = series("nnnnsnnnvnnn")
     wild = AtrialSpan(0, 5000, AtrialActivity.FIBRILLATION, odds=2.0, in_step=0.1, alike=0.2)
@@ -160,3 +167,18 @@ def test_pauses(intervals: list[float], code: str | None) -> None:
 def test_the_pause_after_an_early_beat_is_none() -> None:
     compensated = [0.8] * 5 + [0.45, 1.6] + [0.8] * 4
     assert not statements(series("nnnnnnsnnnnn", compensated)).keys() & {"SABLK", "SPAUS", "LRR"}
+
+
+def test_where_no_qrs_is_found_no_pause_is_measured() -> None:
+    found = statements(series("n" * 12, [0.8] * 5 + [14.2] + [0.8] * 5))
+    assert "наибольший 14 с" in found["QRS_NONE"].ru
+    assert not found.keys() & {"SABLK", "SPAUS", "LRR"}
+
+
+def test_a_lead_that_was_off_makes_no_pause() -> None:
+    given = series("n" * 12, [0.8] * 5 + [2.3] + [0.8] * 5)  # from 4.5 s on
+    leads = given.format.leads
+    for off, code in ((leads, set()), (leads[1:], {"SPAUS"})):
+        marks = tuple(LeadOff(lead, 2500, 3000) for lead in off)
+        seen = replace(given, format=replace(given.format, lead_off=marks))
+        assert statements(seen).keys() & {"SABLK", "SPAUS", "LRR"} == code

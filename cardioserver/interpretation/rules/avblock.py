@@ -64,11 +64,10 @@ TYPES = {_Type.HALF: HALF, _Type.WENCKEBACH: WENCKEBACH, _Type.MOBITZ_II: MOBITZ
 def blocks(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """AV block of second and third degree, and dissociation: P waves that are not conducted."""
     failures = [(failure, span) for span in case.analysis.atrial.spans if (failure := _failure(case, span))]
-    for failure in dict.fromkeys(each for each, _ in failures):
-        spans = [span for each, span in failures if each is failure]
-        atrial = float(np.median([60 / span.p_interval for span in spans if span.p_interval]))
-        ventricular = float(np.median([60 / _rr(case, span).mean() for span in spans]))
-        term = {_Type.COMPLETE: THIRD_DEGREE, _Type.DISSOCIATED: DISSOCIATION}.get(failure, SECOND_DEGREE)
+    for term in dict.fromkeys(_degree(failure) for failure, _ in failures):
+        mine = [(failure, span) for failure, span in failures if _degree(failure) is term]
+        atrial = float(np.median([60 / span.p_interval for _, span in mine if span.p_interval]))
+        ventricular = float(np.median([60 / _rr(case, span).mean() for _, span in mine]))
         yield term.state(
             Fact("atrial.rate", atrial, "/min"),
             Fact("ventricular.rate", ventricular, "/min"),
@@ -76,8 +75,12 @@ def blocks(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
             atrial=atrial,
             ventricular=ventricular,
         )
-        if failure in TYPES:
+        for failure in dict.fromkeys(failure for failure, _ in mine if failure in TYPES):
             yield TYPES[failure].state(certainty=Certainty.PROBABLE)
+
+
+def _degree(failure: _Type) -> Term:
+    return {_Type.COMPLETE: THIRD_DEGREE, _Type.DISSOCIATED: DISSOCIATION}.get(failure, SECOND_DEGREE)
 
 
 def _rr(case: Case, span: AtrialSpan) -> Signal:

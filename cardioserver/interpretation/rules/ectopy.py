@@ -19,7 +19,8 @@ Mask = npt.NDArray[np.bool_]
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories D, F and G"
 FREQUENT_A_MINUTE, FREQUENT_AT_LEAST = 5.0, 3
-LATE = 1.2  # of the usual RR interval; a ventricular beat so late has escaped, it is not premature
+LATE = 1.2  # of the RR interval about it; a ventricular beat so late has escaped, it is not premature
+ESCAPE_S, WILD_ESCAPE_S = 1.0, 1.5  # of no less; ventricles escape at 20–50 a minute; in fibrillation
 INTERPOLATED = 1.15  # of it: the beats about an interpolated one are no further apart
 LEAST_FORM = 0.1  # of all early ventricular beats
 FEWEST_REPEATS = 3  # of a bigeminal or trigeminal pattern
@@ -104,14 +105,14 @@ def ectopy(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Premature and escape complexes by origin, number and pattern."""
     series = BeatSeries.of(case)
     if case.dominant not in (BeatClass.VENTRICULAR, None):
-        yield from _ventricular(series)
+        yield from _ventricular(series, wild=said(found, FIBRILLATION))
     if case.dominant is BeatClass.NORMAL and not said(found, FIBRILLATION, FLUTTER):
         yield from _supraventricular(series)
 
 
-def _ventricular(series: BeatSeries) -> Iterator[Statement]:
+def _ventricular(series: BeatSeries, *, wild: bool) -> Iterator[Statement]:
     marked = series.are(BeatClass.VENTRICULAR)
-    late = marked & _late(series)
+    late = marked & _late(series, WILD_ESCAPE_S if wild else ESCAPE_S)
     early = marked & ~late
     if late.any():
         yield ESCAPES.state(Fact("beats.escape", float(late.sum())), count=late.sum())
@@ -125,7 +126,7 @@ def _ventricular(series: BeatSeries) -> Iterator[Statement]:
     forms = _forms(series, early)
     if forms > 1:
         yield POLYMORPHIC.state(Fact("beats.forms", float(forms), "", "≥ 2"), forms=forms)
-    between = _interpolated(series, groups)
+    between = 0 if wild else _interpolated(series, groups)
     if between:
         yield INTERPOLATED_VENTRICULAR.state(Fact("beats.interpolated", float(between)), count=between)
     yield from _patterns(early, FROM_VENTRICLES)
@@ -203,22 +204,18 @@ def _forms(series: BeatSeries, early: Mask) -> int:
     return int((counts >= LEAST_FORM * early.sum()).sum())
 
 
-def _late(series: BeatSeries) -> Mask:
-    """Beats that come later than the usual RR interval lets expect."""
-    usual = series.usual
+def _late(series: BeatSeries, least: float) -> Mask:
+    """Beats that come later than the RR intervals about them let expect, and after *least* seconds."""
     late = np.zeros(len(series.times), dtype=np.bool_)
-    if usual is not None:
-        late[1:] = series.intervals > LATE * usual
+    late[1:] = (series.intervals > LATE * series.expected) & (series.intervals >= least)
     return late
 
 
 def _interpolated(series: BeatSeries, groups: Sequence[Run]) -> int:
     """Single early beats between two others that are no further apart than without it."""
-    usual, last = series.usual, len(series.times) - 1
-    if usual is None:
-        return 0
+    expected, last = series.expected, len(series.times) - 1
     singles = [run.first for run in groups if run.length == 1 and 0 < run.first < last]
-    return sum(series.times[at + 1] - series.times[at - 1] <= INTERPOLATED * usual for at in singles)
+    return sum(series.times[at + 1] - series.times[at - 1] <= INTERPOLATED * expected[at] for at in singles)
 
 
 def _interval(series: BeatSeries, run: Run) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cardioserver.interpretation.beatseries import BeatSeries
 from cardioserver.interpretation.case import Case
@@ -15,8 +16,11 @@ from cardioserver.interpretation.rules.rhythm import ARRHYTHMIA, SUDDEN
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.beats import BeatClass
 
+Mask = npt.NDArray[np.bool_]
+
 SOURCE = "ACC/AHA/HRS 2018 on bradycardia (F. Kusumoto et al., Circulation 140:e382), table 1"
 SINUS_PAUSE_S, PAUSE_S, WILD_PAUSE_S = 1.5, 2.0, 3.0  # of sinus rhythm, of others, of fibrillation
+NO_QRS_S = 10.0  # longer than the heart pauses without an escape beat or syncope
 MULTIPLE = 0.1  # by which a sinoatrial pause may differ from a whole number of intervals
 SINUS = (rhythm.SINUS, rhythm.BRADYCARDIA, rhythm.TACHYCARDIA)
 
@@ -36,20 +40,38 @@ LONG_RR = Term(
     "Long RR intervals: {count:.0f}, the longest of {longest:.1f} s",
     "Паузы R–R: {count:.0f}, наибольшая {longest:.1f} с", SOURCE,
 )  # fmt: skip
-TERMS = (PAUSE, SINOATRIAL, LONG_RR)
+NO_QRS = Term(
+    "QRS_NONE", Section.RHYTHM, Severity.ABNORMAL,
+    "No QRS complexes in parts of the record: {count:.0f}, the longest of {longest:.0f} s; "
+    "exclude ventricular fibrillation, asystole and a lost signal",
+    "Участки без комплексов QRS: {count:.0f}, наибольший {longest:.0f} с; "
+    "исключить фибрилляцию желудочков, асистолию, потерю сигнала", SOURCE,
+)  # fmt: skip
+TERMS = (PAUSE, SINOATRIAL, LONG_RR, NO_QRS)
 
 
 def pauses(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
-    """Pauses that no early beat and no blocked P wave explains."""
+    """Pauses that no early beat, no blocked P wave and no lead that was off explains."""
     series = BeatSeries.of(case)
     usual = series.usual
-    if usual is None or said(found, SECOND_DEGREE):
+    if usual is None:
         return
-    sinus = said(found, *SINUS)
-    least = WILD_PAUSE_S if said(found, FIBRILLATION, FLUTTER) else SINUS_PAUSE_S if sinus else PAUSE_S
     ectopic = series.are(BeatClass.VENTRICULAR) | series.are(BeatClass.SUPRAVENTRICULAR)
-    intervals = series.intervals
-    lengths = intervals[(intervals >= max(least, SUDDEN * usual)) & ~ectopic[:-1]]
+    seen = _seen(case)
+    none = series.intervals[seen & (series.intervals > NO_QRS_S)]
+    if len(none):
+        longest = float(none.max())
+        yield NO_QRS.state(
+            Fact("rr.longest", longest, "s", f"> {NO_QRS_S:g}"), count=len(none), longest=longest
+        )
+    if said(found, SECOND_DEGREE):
+        return
+    wild = said(found, FIBRILLATION, FLUTTER)
+    sinus = said(found, *SINUS) and not wild
+    least = WILD_PAUSE_S if wild else SINUS_PAUSE_S if sinus else PAUSE_S
+    least = max(least, SUDDEN * usual)
+    lengths = series.intervals[seen & (series.intervals <= NO_QRS_S) & ~ectopic[:-1]]
+    lengths = lengths[lengths >= least]
     if not len(lengths):
         return
     longest = float(lengths.max())
@@ -57,8 +79,22 @@ def pauses(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     whole = bool((np.abs(multiples - np.round(multiples)) <= MULTIPLE).all())
     term = LONG_RR if not sinus else SINOATRIAL if whole and not said(found, ARRHYTHMIA) else PAUSE
     yield term.state(
-        Fact("rr.pause", 1000 * longest, "ms", f"≥ {1000 * max(least, SUDDEN * usual):.0f}"),
+        Fact("rr.pause", 1000 * longest, "ms", f"≥ {1000 * least:.0f}"),
         certainty=Certainty.POSSIBLE if sinus else Certainty.DEFINITE,
         count=len(lengths),
         longest=longest,
     )
+
+
+def _seen(case: Case) -> Mask:
+    """Which RR intervals hold no place where every lead was off."""
+    beats = case.analysis.beats.samples
+    marks = case.format.lead_off
+    if not marks:
+        return np.ones(len(beats) - 1, dtype=np.bool_)
+    edges = np.array([(mark.start, 1) for mark in marks] + [(mark.stop, -1) for mark in marks])
+    edges = edges[np.lexsort(edges.T[::-1])]
+    dark = np.cumsum(edges[:, 1]) >= len(case.format.leads)  # from this edge to the next
+    starts, stops = edges[:-1, 0][dark[:-1]], edges[1:, 0][dark[:-1]]
+    seen: Mask = np.searchsorted(starts, beats[1:]) == np.searchsorted(stops, beats[:-1], side="right")
+    return seen
