@@ -10,6 +10,7 @@ from cardioserver.ecg.recording import Recording
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.reading import read
+from cardioserver.interpretation.statement import Severity
 from cardioserver.signal.analysis import analyse
 from tests.interpretation.cases import case
 from tests.interpretation.cases import statements as said_of
@@ -30,7 +31,7 @@ def dropped(delays: list[float | None], leads: tuple[Lead, ...] | None = None) -
 @pytest.mark.parametrize(
     ("pr", "age", "code"),
     [
-        (160, 50, None), (205, 50, "LPR"), (219, 50, "LPR"), (220, 50, "1AVB"), (300, 50, "1AVB"),
+        (160, 50, None), (201, 50, "LPR"), (209, 50, "LPR"), (210, 50, "1AVB"), (300, 50, "1AVB"),
         (119, 50, "SHTPR"), (120, 50, None), (150, 2, None), (170, 2, "1AVB"), (90, 2, None),
         (75, 2, "SHTPR"),
     ],
@@ -38,6 +39,11 @@ def dropped(delays: list[float | None], leads: tuple[Lead, ...] | None = None) -
 def test_the_pr_interval_by_age(pr: float, age: float, code: str | None) -> None:
     found = said_of(case(person=Person(age=float(age)), pr=pr, rate=110 if age < 16 else 70)).keys() & BLOCKS
     assert found == ({code} if code else set())
+
+
+@pytest.mark.parametrize(("pr", "severity"), [(212, Severity.BORDERLINE), (230, Severity.ABNORMAL)])
+def test_what_a_long_pr_interval_makes_of_the_ecg(pr: float, severity: Severity) -> None:
+    assert said_of(case(pr=pr))["1AVB"].severity is severity
 
 
 @pytest.mark.parametrize("leads", [None, (Lead.II, Lead.V1)])

@@ -41,7 +41,7 @@ def test_nothing_changed() -> None:
         ({"rate": 82}, {"rate": 101}, None),
         ({"rate": 60}, {"rate": 85}, None),
         ({"pr": 190}, {"pr": 210}, "CONDUCTION"),
-        ({"pr": 195}, {"pr": 210}, None),
+        ({"pr": 190}, {"pr": 209}, None),
         ({"pr": 150}, {"pr": 190}, None),
         ({"qrs": 100}, {"qrs": 112}, None),
         ({"qtc_fridericia": 380}, {"qtc_fridericia": 441}, "REPOLARISATION"),

@@ -7,21 +7,22 @@ from collections.abc import Iterator, Sequence
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.rules import escape, rhythm
-from cardioserver.interpretation.rules.avblock import THIRD_DEGREE
+from cardioserver.interpretation.rules.avblock import GUIDELINE, THIRD_DEGREE
 from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
 from cardioserver.interpretation.rules.pacing import PACED
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Fact, Section, Severity, Statement, Term, said
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category H"
-MINNESOTA = "Minnesota code 6-3 (H. Blackburn et al., Circulation 21:1160, 1960): PR of 0.22 s or more"
 LONG_MS, SHORT_MS = 200.0, 120.0
-BLOCKED_MS = 220.0
+EXACT_MS = 10.0  # by which a measured PR may be off (IEC 60601-2-25)
+BLOCKED_MS = LONG_MS + EXACT_MS  # surely longer than 200 ms
+CODED_MS = 220.0  # Minnesota code 6-3 (H. Blackburn et al., Circulation 21:1160, 1960)
 NO_PR = (FIBRILLATION, FLUTTER, PACED, THIRD_DEGREE, rhythm.RETROGRADE, *escape.TERMS)
 
 FIRST_DEGREE = Term(
     "1AVB", Section.CONDUCTION, Severity.ABNORMAL,
-    "First-degree AV block (PR = {pr:.0f} ms)", "АВ-блокада I степени (PQ = {pr:.0f} мс)", MINNESOTA,
+    "First-degree AV block (PR = {pr:.0f} ms)", "АВ-блокада I степени (PQ = {pr:.0f} мс)", GUIDELINE,
 )  # fmt: skip
 LONG = Term(
     "LPR", Section.CONDUCTION, Severity.NORMAL,
@@ -42,11 +43,15 @@ def pr_interval(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     pr = float(round(case.measurements.pr))
     usual = norm(case.person, Quantity.PR)
     if usual is None:
-        short, long, blocked, source = SHORT_MS, LONG_MS, BLOCKED_MS, MINNESOTA
+        short, long, blocked, source = SHORT_MS, LONG_MS, BLOCKED_MS, GUIDELINE
     else:
         short, long, blocked, source = usual.low or 0.0, usual.high, usual.high, usual.source
     if pr > long and pr >= blocked:
-        yield FIRST_DEGREE.state(Fact("pr", pr, "ms", f"≥ {blocked:g}"), source=source, pr=pr)
+        slight = usual is None and pr < CODED_MS
+        yield FIRST_DEGREE.state(
+            Fact("pr", pr, "ms", f"≥ {blocked:g}"),
+            source=source, severity=Severity.BORDERLINE if slight else None, pr=pr,
+        )  # fmt: skip
     elif pr > long:
         yield LONG.state(Fact("pr", pr, "ms", f"> {long:g}"), pr=pr)
     elif pr < short and not said(found, WPW):
