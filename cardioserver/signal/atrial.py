@@ -20,9 +20,7 @@ LONG_S = 90.0
 MARGIN_S = 1.0
 EQUAL = 0.8  # how equal the waves of a conduction ratio are from which on it is flutter
 REPEATING = 0.5  # the same for an atrial cycle in an irregular rhythm that is no fibrillation
-ORGANISED = (
-    0.6  # the same where it may be fibrillation, whose waves reach 0.5, or with T waves, P and T of which do
-)
+ORGANISED = 0.6  # the same where fibrillation, or P and T that were left in, may reach 0.5
 FLUTTER_S = (0.16, 0.30)
 OUT_OF_STEP = 0.12  # standard deviation of PR as a share of PP; it is 0.29 for chance
 FEWEST_PR = 3

@@ -35,6 +35,7 @@ TRAIN_SCORE = 0.6  # share of the train that is seen, times share of the waves t
 CLEAR_SCORE = 0.9  # of a train for which no better one is looked for
 STRAY_S = 0.05
 INTERVALS = 8  # of those between the waves, the commonest are tried
+INTERVAL_STEP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +115,7 @@ def shapes_of(windows: Windows, rate: float) -> int:
     if count < FEWEST_WAVES:
         return 0
     energy = (windows.samples**2).sum(axis=0)
-    sums = np.array([_running_sum(each, width) for each in energy])
+    sums = _running_sum(energy, width)
     usual, near = int(np.median(sums, axis=0).argmax()), round(WANDER_S * rate)
     first = max(usual - near, 0)
     places = first + sums[:, first : usual + near + 1].argmax(axis=1)
@@ -164,18 +165,21 @@ def wave_train(atrial: AtrialSignal, ventricles: Ventricles) -> WaveTrain | None
     """
     rate = atrial.rate
     field = _Field.of(atrial.band(WAVE_BAND_HZ), atrial.open, round(WAVE_S * rate))
+    seconds = field.waves.shape[1] / rate
     best, best_score = None, TRAIN_SCORE
     for seed in _seeds(field, atrial, ventricles):
         found = _all_like(field, seed, rate)
         if len(found) < FEWEST_WAVES:
             continue
-        intervals, often = np.unique(np.round(np.diff(found) / rate / 0.02), return_counts=True)
-        for interval in 0.02 * intervals[np.argsort(-often, kind="stable")][:INTERVALS]:
+        intervals, often = np.unique(np.round(np.diff(found) / rate / INTERVAL_STEP_S), return_counts=True)
+        for interval in INTERVAL_STEP_S * intervals[np.argsort(-often, kind="stable")][:INTERVALS]:
+            if len(found) * (interval + INTERVAL_STEP_S) < best_score * seconds:
+                continue  # too few waves for so short an interval
             train = _train(found / rate, float(interval))
             if train is None:
                 continue
             fitting, length = train
-            expected = field.waves.shape[1] / rate / length
+            expected = seconds / length
             score = fitting.sum() / expected * fitting.mean()
             if score > best_score:
                 best, best_score = WaveTrain(found[fitting] + field.width // 2, length), score
@@ -211,8 +215,9 @@ class _Field:
 
 
 def _running_sum(values: Signal, width: int) -> Signal:
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    sums: Signal = total[width:] - total[:-width]
+    total = np.cumsum(values, axis=-1)
+    sums: Signal = total[..., width - 1 :].copy()
+    sums[..., 1:] -= total[..., :-width]
     return sums
 
 
