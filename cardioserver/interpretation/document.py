@@ -5,8 +5,8 @@ It holds nothing that tells who the person is. ``docs/analysis.md`` describes ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -24,6 +24,9 @@ from cardioserver.signal.quality import Quality
 
 VERSION: Literal[1] = 1
 """Goes up when a field changes its meaning or goes away; new fields may come without."""
+
+DECIMALS = 3
+"""Of measured numbers: finer than anything means, coarser than what differs between processors."""
 
 MOST_BEATS = 6000
 """In a document that is kept: more than half an hour at any rate."""
@@ -96,16 +99,27 @@ def document_of(case: Case, statements: tuple[Statement, ...], text: Phrase) -> 
         person=case.person,
         beats=tuple(Beat(sample, kind) for sample, kind in found),
         fiducials=tuple(_waves(row) for row in analysis.fiducials.samples.tolist()),
-        leads=analysis.leads,
-        measurements=analysis.measurements,
-        quality=analysis.quality,
-        statements=statements,
+        leads=_rounded(analysis.leads),
+        measurements=_rounded(analysis.measurements),
+        quality=_rounded(analysis.quality),
+        statements=_rounded(statements),
         text=text,
     )
 
 
 def _waves(row: list[int]) -> Waves:
     return Waves(**{name: None if at == NONE else at for name, at in zip(NAMES, row, strict=True)})
+
+
+def _rounded(value: Any) -> Any:
+    """The same with all numbers in it rounded."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, tuple):
+        return tuple(_rounded(each) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _rounded(getattr(value, field.name)) for field in fields(value)})
+    return value
 
 
 def abridge(document: Document) -> Document:
