@@ -79,22 +79,30 @@ async def test_events_are_pushed_at_once(start: Start) -> None:
         assert (await doctor.push()).exam_id == stored.exam_id
 
 
+def _announced(server: ServerProcess, last: str) -> list[str]:
+    """The lines the server has printed, once *last* is the last: it listens just before it says so."""
+
+    def lines() -> list[str]:
+        return server.output.read_text(encoding="utf-8").splitlines()
+
+    wait_until(lambda: lines()[-1:] == [last], f"the server says {last!r}")
+    return lines()
+
+
 def test_the_start_is_announced(start: Start) -> None:
     server = start({"server": {"server_id": 7, "postfix": 9, "cluster_ids": [7, 8], "server_type": "branch"}})
-    said = server.output.read_text(encoding="utf-8").splitlines()
+    said = _announced(server, "Ready.")
     assert f"Listen address: 127.0.0.1:{server.port}" in said
     assert f"Cardiobank path: {server.data}/cardiobank" in said
     assert {"Server id: 7", "Postfix: 9", "Cluster ids: 7, 8", "Server type: branch"} <= set(said)
     assert any(line.startswith("Server version: ") for line in said)
     assert any(line.startswith("Database pool size: ") for line in said)
-    assert said[-1] == "Ready."
 
 
 def test_the_start_is_announced_in_russian(start: Start) -> None:
     server = start(environment={"LANG": "ru_RU.UTF-8", "PYTHONUTF8": "1"})
-    said = server.output.read_text(encoding="utf-8")
+    said = _announced(server, "Готов к работе.")
     assert f"Адрес приёма подключений: 127.0.0.1:{server.port}" in said
-    assert "Готов к работе." in said
 
 
 def test_monitoring_of_a_real_server(start: Start) -> None:
