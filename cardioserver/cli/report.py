@@ -82,7 +82,7 @@ def report(
     ] = None,
     speed: Annotated[SpeedName, typer.Option(help="Paper speed, mm/s.")] = SpeedName.USUAL,
     gain: Annotated[
-        GainName | None, typer.Option(help="mm/mV. Without it 10, or 5 if the traces would not fit.")
+        GainName | None, typer.Option(help="mm/mV. Without it 10, or less if the traces would not fit.")
     ] = None,
     filters: Annotated[
         str, typer.Option(metavar="NAMES", help="Of daplf,drift,tremor, with commas between them; or none.")

@@ -106,8 +106,8 @@ HELP: dict[str, str] = {
         "Отведение для полосы ритма под столбцами; можно указать несколько раз."
     ),
     "Paper speed, mm/s.": "Скорость ленты, мм/с.",
-    "mm/mV. Without it 10, or 5 if the traces would not fit.": (
-        "Усиление, мм/мВ. Без параметра 10 или, если кривые не помещаются, 5."
+    "mm/mV. Without it 10, or less if the traces would not fit.": (
+        "Усиление, мм/мВ. Без параметра 10 или, если кривые не помещаются, меньше."
     ),
     "Of daplf,drift,tremor, with commas between them; or none.": (
         "Фильтры из daplf,drift,tremor через запятую; или none — без фильтров."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from threading import Lock
 
 from reportlab import rl_config
@@ -16,12 +17,13 @@ from cardioserver.reports import words
 from cardioserver.reports.beatspage import BeatsPage
 from cardioserver.reports.channel import channels_of
 from cardioserver.reports.content import Content
-from cardioserver.reports.ecgpage import EcgPage, first_montage
+from cardioserver.reports.ecgpage import ecg_page, first_montage
 from cardioserver.reports.fonts import face
 from cardioserver.reports.header import Header
 from cardioserver.reports.options import Options, Part
 from cardioserver.reports.page import Page
 from cardioserver.reports.paper import Paper
+from cardioserver.reports.placement import NORMAL_GAIN
 from cardioserver.reports.representative import representative
 from cardioserver.reports.sheet import Sheet
 from cardioserver.reports.strippage import strip_pages
@@ -100,19 +102,20 @@ def pages(content: Content, options: Options) -> list[Page]:
     known = tuple(channel.lead for channel in channels)
     if options.rhythm is not None and not set(options.rhythm) <= set(known):
         raise InvalidField("report.rhythm", options.rhythm, ", ".join(lead.label for lead in known))
-    first = first_montage(channels, content, options)
+    header = Header.fitting(Paper(options.portrait), content, language)
+    first = first_montage(header, channels, content, options)
+    ecg = ecg_page(header, first, content, options) if Part.ECG in options.parts else None
     found: list[Page] = []
     if Part.BEATS in options.parts:
         beats = representative(channels, content, options)
         if beats is not None:
-            found.append(BeatsPage(content, options, channels, beats))
-    if Part.ECG in options.parts:
-        header = Header.on(Paper(options.portrait))
-        findings = header.fit(content, language)
+            gain = ecg.chart.scale.gain if ecg else options.gain or NORMAL_GAIN
+            found.append(BeatsPage(content, options, channels, beats, gain))
+    if ecg is not None:
         fields = not header.holds_identity(content, language)
-        texts = text_pages(content, options, texts=not findings.whole, fields=fields)
+        texts = text_pages(content, options, texts=not ecg.findings.whole, fields=fields)
         number = len(found) + 2 if texts else 0
-        found = [EcgPage(content, options, first, findings, number), *found, *texts]
+        found = [replace(ecg, text_page=number), *found, *texts]
     shown = first.span[1] - first.span[0]
     if Part.STRIP in options.parts and (content.recording.duration > MUCH_LONGER * shown or not found):
         found += strip_pages(channels, content, options)

@@ -13,6 +13,7 @@ from cardioserver.reports import words
 from cardioserver.reports.content import Content
 
 UNKNOWN = "—"
+MOSTLY = 0.5  # of a record: a lead that was off so long is flat and saturated by that
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ def warnings(document: Document, language: Language) -> str:
             reason = words.SATURATED
         if lead.flat:
             reason = words.FLAT
+        if lead.missing >= MOSTLY:
+            reason = words.OFF
         poor.append(f"{lead.lead.label} ({reason.say(language)})")
     if not poor and document.quality.grade != "poor":
         return ""

@@ -48,7 +48,7 @@ def fit_findings(content: Content, language: Language, box: Box) -> Findings:
     if conclusion is None:
         main = fitted(said, (box.width, room - SIGNATURE_MM), TEXT_PT)
         return Findings(box, warning, main, None, main.whole)
-    said = said if document else ""
+    said = " ".join(said.split("\n")) if document else ""
     main, second = _fit_both(conclusion, said, box.width, room - SIGNATURE_MM)
     told = not said or (second is not None and second.whole)
     return Findings(box, warning, main, second, main.whole and told and len(content.conclusions) == 1)

@@ -8,10 +8,10 @@ import cardioserver
 from cardioserver.ecg.recording import HardwareFilters
 from cardioserver.language import Language
 from cardioserver.reports import words
-from cardioserver.reports.chart import Drawn
 from cardioserver.reports.content import Content
 from cardioserver.reports.fonts import width
 from cardioserver.reports.options import Filter, Options
+from cardioserver.reports.plot import Drawn
 from cardioserver.reports.sheet import Sheet
 from cardioserver.reports.textblock import shortened
 
@@ -51,7 +51,7 @@ def draw_footer(
     sheet.text(inside.x, first, shortened(said, room, FIRST_PT, bold=True), FIRST_PT, bold=True)
     sheet.text(inside.right, first, right, FIRST_PT, bold=True, align="right")
     made = words.moment(options.created_at, language)
-    right = f"Cardioserver {cardioserver.__version__}, {words.PRINTED.say(language)} {made}"
+    right = f"Cardioserver {cardioserver.__version__}, {words.CREATED.say(language)} {made}"
     room = inside.width - width(right, SECOND_PT) - 4
     unsigned = page[0] > 1 and content.confirmed_by is None  # the first page says it in its head
     said = words.UNCONFIRMED.say(language) if unsigned else ""

@@ -16,10 +16,11 @@ from cardioserver.reports.sheet import Sheet
 from cardioserver.reports.textblock import TextBlock, fitted, shortened, wrapped
 
 BAR_MM = 5.5  # facility and time, above a rule
-HEIGHT_MM = {False: 46.0, True: 74.0}  # landscape, portrait
+HEIGHTS_MM = {False: (46.0, 51.0, 56.0), True: (74.0, 84.0, 94.0)}  # landscape, portrait
+READABLE_PT = 7.5  # a higher head is better than smaller letters
 BRIEF_MM = 9.0
 NAME_PT = (11.0, 10.0, 9.0, 8.0, 7.0)
-BAR_PT = (9.0, 8.0, 7.0, 6.0)
+BAR_PT = (9.0, 8.0, 7.0, 6.0, 5.0)
 FIELD_PT = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
 RATE_PT = 11.0
 MEASURED_PT = 8.5
@@ -35,26 +36,35 @@ Line = list[tuple[float, Field]]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The boxes of a head."""
+    """The boxes of a head that is *height* mm high."""
 
+    height: float
     identity: Box
     measured: Box
     findings: Box
 
     @classmethod
-    def on(cls, paper: Paper) -> Header:
+    def fitting(cls, paper: Paper, content: Content, language: Language) -> Header:
+        """The lowest one that holds all, in letters not too small if it can be; the lowest if none does."""
+        headers = [cls.on(paper, height) for height in HEIGHTS_MM[paper.portrait]]
+        whole = [header for header in headers if header.holds_all(content, language)]
+        readable = [header for header in whole if header.fit(content, language).main.size >= READABLE_PT]
+        return next(iter([*readable, *whole, *headers]))
+
+    @classmethod
+    def on(cls, paper: Paper, height_mm: float) -> Header:
         """Three columns on landscape; on portrait the findings stand below the other two."""
-        inside, height = paper.inside, HEIGHT_MM[paper.portrait] - BAR_MM - 1
+        inside, height = paper.inside, height_mm - BAR_MM - 1
         y = inside.y + BAR_MM + 1
         if paper.portrait:
             upper = 36.0
             left = Box(inside.x, y, 116.0, upper)
             right = Box(left.right + GAP_MM, y, inside.width - left.width - GAP_MM, upper)
-            return cls(left, right, Box(inside.x, y + upper + 1, inside.width, height - upper - 1))
+            return cls(height_mm, left, right, Box(inside.x, y + upper + 1, inside.width, height - upper - 1))
         left = Box(inside.x, y, 82.0, height)
         middle = Box(left.right + GAP_MM, y, 49.0, height)
         right = Box(middle.right + GAP_MM, y, inside.right - middle.right - GAP_MM, height - 0.5)
-        return cls(left, middle, right)
+        return cls(height_mm, left, middle, right)
 
     def fit(self, content: Content, language: Language) -> Findings:
         """The findings as they will stand in this head."""
@@ -63,6 +73,10 @@ class Header:
     def holds_identity(self, content: Content, language: Language) -> bool:
         """Whether all that is known of patient and exam fits."""
         return _fit_identity(self.identity, content, language).whole
+
+    def holds_all(self, content: Content, language: Language) -> bool:
+        """Whether nothing has to go on on a page of its own."""
+        return self.fit(content, language).whole and self.holds_identity(content, language)
 
     def draw(self, sheet: Sheet, content: Content, findings: Findings, language: Language, more: str) -> None:
         """Draw the whole head."""
@@ -76,12 +90,12 @@ def draw_brief(sheet: Sheet, content: Content, language: Language, title: str) -
     """The head of further pages: enough to know whose they are."""
     inside = sheet.paper.inside
     _bar(sheet, content, language)
-    fields = [field for field in identity(content, language)[:3] if field.value]
-    said = ", ".join(
-        filter(None, (full_name(content.exam), *(f"{field.name} {field.value}" for field in fields)))
-    )
+    fields = [f"{field.name} {field.value}" for field in identity(content, language)[:3]]
+    said = [text for text in (full_name(content.exam), *fields) if text]
     room = inside.width - width(title, 9.0, bold=True) - GAP_MM
-    sheet.text(inside.x, inside.y + BRIEF_MM, shortened(said, room, 8.0), 8.0)
+    while len(said) > 1 and width(", ".join(said), 8.0) > room:
+        said.pop()
+    sheet.text(inside.x, inside.y + BRIEF_MM, shortened(", ".join(said), room, 8.0), 8.0)
     sheet.text(inside.right, inside.y + BRIEF_MM, title, 9.0, bold=True, align="right")
 
 

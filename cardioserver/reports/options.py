@@ -59,7 +59,7 @@ class Options:
     speed
         25 or 50 mm/s.
     gain
-        5, 10 or 20 mm/mV; ``None``: 10, or 5 where the traces would run into each other.
+        5, 10 or 20 mm/mV; ``None``: 10, or less where the traces would run into each other.
     mains
         50 or 60 Hz, for the filter ``DAPLF``.
     portrait

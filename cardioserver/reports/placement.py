@@ -13,10 +13,11 @@ Signal = npt.NDArray[np.float64]
 
 USUAL = 98.0
 """Per cent of the paper's width in which rows must keep apart: a lone artefact may run into its neighbour."""
+ALL = 100.0
 MARGIN_MM = 1.0
 LABEL_MM = 7.0  # least room above and below a baseline
 CROWDED = 1.4  # times the room: beyond, neighbours can no longer be told apart
-TOUCHING = 1.15
+VERY_CROWDED = 1.8  # the same where the gain is low already: lower still, small waves cannot be read
 EDGES = 0.5  # most of the room that the outer rows may take to keep on the grid
 NORMAL_GAIN = 10.0
 PULSE_MV = 1.0  # height of the calibration pulse, which stays on the grid
@@ -81,14 +82,17 @@ def best_placement(
 ) -> tuple[float, Placement]:
     """The first of *gains* at which the rows fit, or the last one, with where they stand then.
 
-    If *strict*, every peak counts and rows hardly touch; otherwise they are as near to each other as can
-    still be read.
+    They fit if every peak has its room, or else, unless *strict*, if they are no nearer to each other than
+    can still be read.
     """
-    most, usual = (TOUCHING, 100.0) if strict else (CROWDED, USUAL)
     for gain in gains:
-        placed = place(envelopes, height, gain, usual)
-        if placed.crowding <= most:
+        placed = place(envelopes, height, gain, ALL)
+        if placed.crowding <= 1:
             break
+        if not strict:
+            placed = place(envelopes, height, gain)
+            if placed.crowding <= (CROWDED if gain >= NORMAL_GAIN else VERY_CROWDED):
+                break
     return gain, placed
 
 

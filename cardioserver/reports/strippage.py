@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cardioserver.ecg.lead import Lead
 from cardioserver.reports import words
 from cardioserver.reports.channel import Channel
-from cardioserver.reports.chart import Look, draw_chart
+from cardioserver.reports.chart import Look, lay_out
 from cardioserver.reports.content import Content
 from cardioserver.reports.ecgpage import GAINS
 from cardioserver.reports.excerpt import excerpt
@@ -19,6 +19,7 @@ from cardioserver.reports.header import BRIEF_MM, draw_brief
 from cardioserver.reports.montage import Montage, lines_of
 from cardioserver.reports.options import Options
 from cardioserver.reports.paper import PULSE_MM, Box, Paper
+from cardioserver.reports.plot import draw_chart
 from cardioserver.reports.sheet import Sheet
 
 ALL_LEADS_S = 60.0  # up to this length all leads are shown, longer recordings by their rhythm leads
@@ -59,7 +60,7 @@ class StripPage:
         if self.overview:
             speed = (room.width - PULSE_MM) / OVERVIEW_S
             look = Look(speed, (OVERVIEW_GAIN,), grid=False, trace_mm=OVERVIEW_TRACE_MM)
-        drawn = draw_chart(sheet, room, self.montage, shown, look=look, language=language)
+        drawn = draw_chart(sheet, lay_out(room, self.montage, shown, look), language)
         duration = content.recording.duration
         notes = [self.montage.title, words.span(start, stop, duration, language)]
         if self.shown < duration - 1:

@@ -11,6 +11,10 @@ import numpy as np
 import pypdfium2
 import pytest
 
+from cardioserver.reports import ecgpage
+from cardioserver.reports.header import HEIGHTS_MM, Header
+from cardioserver.reports.paper import Box, Paper
+
 INCH_MM = 25.4
 DARK = 128  # grey levels below are ink; the grid is lighter
 
@@ -61,3 +65,9 @@ def text_of(pdf: bytes, page: int | None = None) -> str:
     """The text, in the order in which it is read; lines joined by spaces."""
     pages = () if page is None else ("-f", str(page), "-l", str(page))
     return " ".join(poppler("pdftotext", pdf, "-layout", *pages).split())
+
+
+def chart_box(portrait: bool = False) -> Box:
+    """Where the traces of a first page stand, below a head of usual height."""
+    paper = Paper(portrait)
+    return ecgpage.chart_box(paper, Header.on(paper, HEIGHTS_MM[portrait][0]))

@@ -12,13 +12,12 @@ from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.recording import LeadOff, Recording
 from cardioserver.interpretation.interpreter import interpret
 from cardioserver.reports import Content, Filter, Options, Part, render_pdf
-from cardioserver.reports.ecgpage import chart_box
-from cardioserver.reports.paper import PULSE_MM, Paper
+from cardioserver.reports.paper import PULSE_MM
 from tests.reports import samples
-from tests.reports.paperwork import Scan, runs, scan, text_of
+from tests.reports.paperwork import Scan, chart_box, runs, scan, text_of
 
 ECG = replace(samples.OPTIONS, parts=frozenset({Part.ECG}))
-BOX = chart_box(Paper())
+BOX = chart_box()
 LEFT = BOX.x + PULSE_MM
 
 

@@ -9,10 +9,9 @@ import pytest
 
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.reports import Layout, Options, Part, render_pdf
-from cardioserver.reports.ecgpage import chart_box
-from cardioserver.reports.paper import PULSE_MM, Paper
+from cardioserver.reports.paper import PULSE_MM
 from tests.reports import samples
-from tests.reports.paperwork import Scan, runs, scan
+from tests.reports.paperwork import Scan, chart_box, runs, scan
 
 ECG = frozenset({Part.ECG})
 ONE_LEAD = samples.recording(leads=(Lead.II,))
@@ -29,7 +28,7 @@ def page(options: Options, of=None) -> Scan:
 def test_calibration_pulse(speed: float, gain: float, portrait: bool) -> None:
     """1 mV and 200 ms, between the middles of the strokes."""
     seen = page(replace(samples.OPTIONS, speed=speed, gain=gain, portrait=portrait), ONE_LEAD)
-    box = chart_box(Paper(portrait))
+    box = chart_box(portrait)
     ink = seen.ink(box.x + 0.4, box.y, box.x + PULSE_MM - 0.2, box.y + 50)
     sides = runs(ink.sum(axis=0) > seen.pixels(gain / 2))
     top = runs(ink[:, (sides[0][0] + sides[1][1]) // 2])[0]
@@ -43,7 +42,7 @@ def test_calibration_pulse(speed: float, gain: float, portrait: bool) -> None:
 
 def test_peaks_have_the_height_of_the_samples_and_stand_where_they_are_in_time() -> None:
     seen = page(samples.OPTIONS, ONE_LEAD)
-    box = chart_box(Paper())
+    box = chart_box()
     left = box.x + PULSE_MM
     ink = seen.ink(left, box.y, box.right, box.y + 50)
     baseline = sum(runs(ink[:, seen.pixels(2)])[-1]) / 2
@@ -63,7 +62,7 @@ def test_peaks_have_the_height_of_the_samples_and_stand_where_they_are_in_time()
 
 def test_grid_lines_are_one_millimetre_apart() -> None:
     seen = page(samples.OPTIONS, ONE_LEAD)
-    box = chart_box(Paper())
+    box = chart_box()
     row = seen.grey[seen.pixels(box.y + 47.5), seen.pixels(box.x) - 4 : seen.pixels(box.right) + 4]
     lines = runs(row < 250)
     assert len(lines) == 266
@@ -76,7 +75,7 @@ def test_grid_lines_are_one_millimetre_apart() -> None:
 def test_columns_go_on_in_time_above_the_rhythm_strip() -> None:
     """An R of the last column stands exactly above the same R of the strip."""
     seen = page(replace(samples.OPTIONS, gain=10.0))
-    box = chart_box(Paper())
+    box = chart_box()
     ink = seen.ink(box.x + PULSE_MM, box.y, box.right, box.bottom)
     strip = round(sum(runs(ink[:, seen.pixels(0.5)])[-1]) / 2)
     for at in samples.beats(10.0)[-2:]:
@@ -90,7 +89,7 @@ def test_columns_go_on_in_time_above_the_rhythm_strip() -> None:
 def test_a_photocopy_keeps_traces_and_drops_the_grid() -> None:
     """Black and white only: the grid is gone, the trace is unbroken."""
     seen = page(samples.OPTIONS, ONE_LEAD)
-    box = chart_box(Paper())
+    box = chart_box()
     ink = seen.ink(box.x + PULSE_MM + 0.2, box.y, box.right - 0.2, box.y + 50)
     assert ink.any(axis=0).all()
     empty = seen.ink(box.x + 30, box.y + 42, box.right - 1, box.y + 49)
@@ -102,7 +101,7 @@ def test_a_photocopy_keeps_traces_and_drops_the_grid() -> None:
 def test_every_lead_of_every_layout_is_to_scale(layout: Layout, portrait: bool) -> None:
     """The tip of an R is where ruler and samples say, in each lead of the first column."""
     seen = page(replace(samples.OPTIONS, layout=layout, gain=10.0, rhythm=(), portrait=portrait))
-    box = chart_box(Paper(portrait))
+    box = chart_box(portrait)
     ink = seen.ink(box.x + PULSE_MM, box.y, box.right, box.bottom)
     baselines = [sum(each) / 2 for each in runs(ink[:, seen.pixels(0.4)])]
     leads = TWELVE_LEADS[: {"3x4": 3, "6x2": 6, "12x1": 12}[layout]]
