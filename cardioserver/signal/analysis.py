@@ -8,6 +8,7 @@ from cardioserver.ecg.recording import Recording
 from cardioserver.signal.atrial import Atrial, find_atrial, without_p
 from cardioserver.signal.beats import Beats, beats_of
 from cardioserver.signal.fiducials import Fiducials, find_fiducials
+from cardioserver.signal.markorder import in_order
 from cardioserver.signal.measurements import LeadMeasurements, Measurements, measure, measure_leads
 from cardioserver.signal.quality import Quality, assess
 from cardioserver.signal.trace import Trace
@@ -32,7 +33,7 @@ def analyse(recording: Recording) -> Analysis:
     beats = beats_of(trace, rate, recording.format.pacemaker_spikes)
     fiducials = find_fiducials(trace, rate, beats)
     atrial = find_atrial(trace, rate, leads, beats, fiducials)
-    fiducials = without_p(fiducials, beats, atrial)
+    fiducials = in_order(without_p(fiducials, beats, atrial), beats)
     return Analysis(
         beats,
         fiducials,

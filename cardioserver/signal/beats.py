@@ -93,7 +93,8 @@ def find_beats(
     missing
         True where a lead was off, same shape.
     spikes
-        Pacemaker spikes the recorder has marked; without any they are looked for in the signal.
+        Pacemaker spikes the recorder has marked, ascending; without any, or with more than a pacemaker
+        gives, they are looked for in the signal.
     """
     trace = Trace(samples if missing is None else np.where(missing, np.nan, samples))
     return beats_of(trace, rate, spikes)
@@ -101,7 +102,7 @@ def find_beats(
 
 def beats_of(trace: Trace, rate: float, spikes: Sequence[int] = ()) -> Beats:
     """The same for a record of which never more than ten minutes are held in µV."""
-    marks = np.asarray(spikes, dtype=np.intp)
+    marks = pacing.plausible(np.asarray(spikes, dtype=np.intp), rate)
     count, overlap = trace.length, round(OVERLAP_S * rate)
     parts = max(1, int(count / (SECTION_S * rate)))
     sections = []
@@ -174,6 +175,7 @@ def _judged(found: _Found, count: int, rate: float, *, trusted: bool) -> Beats:
     places = np.round((found.times + _offsets(kinds) / RATE_HZ) * rate).astype(np.intp)
     samples: Index = np.clip(places, 0, count - 1)
     order = np.argsort(samples, kind="stable")
+    order = order[np.diff(samples[order], prepend=-1) > 0]  # two that came to lie on each other are one
     samples = samples[order]
     spikes = found.spikes if trusted else pacing.pacing_spikes(found.spikes, samples, rate)
     paced = pacing.paced(samples, spikes, rate)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
 from cardioserver.signal.beats import BeatClass
+from cardioserver.signal.trace import across
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -112,13 +113,7 @@ def without_qrs(samples: Signal, rate: float, ventricles: Ventricles) -> AtrialS
     np.add.at(edges, ventricles.onsets, 1)
     np.add.at(edges, ventricles.offsets + 1, -1)
     seen = np.cumsum(edges[:-1]) == 0
-    if seen.all() or not seen.any():
-        return AtrialSignal(samples, rate, seen)
-    places, hidden = np.flatnonzero(seen), np.flatnonzero(~seen)
-    bridged = samples.copy()
-    for lead in bridged:
-        lead[hidden] = np.interp(hidden, places, lead[places])
-    return AtrialSignal(bridged, rate, seen)
+    return AtrialSignal(across(samples, ~seen), rate, seen)
 
 
 def without_t(atrial: AtrialSignal, ventricles: Ventricles) -> AtrialSignal:

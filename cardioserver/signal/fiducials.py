@@ -150,7 +150,10 @@ def _delineate_stretch(stretch: _Stretch) -> tuple[Index, tuple[AverageBeat, Mar
     representative = None
     for group in groups:
         room = _room(group, intervals)
-        reach = (BEFORE_SHARE * room.shortest_before, AFTER_SHARE * room.after[1])
+        reach = (
+            max(BEFORE_SHARE * room.shortest_before, -group.qrs[0] / stretch.rate),
+            max(AFTER_SHARE * room.after[1], group.qrs[1] / stretch.rate),
+        )
         beat = average_beat(leveled, stretch.rate, group.aligned, reach)
         with_p = group.kind is not BeatClass.VENTRICULAR
         if representative and representative[1].p_on is None:
@@ -225,5 +228,5 @@ def _placed(marks: Marks, at: int, length: int) -> list[int]:
 def _spike(beats: Index, spikes: Index, rate: float) -> float | None:
     """Median place of the pacemaker spike before *beats*, in samples from them; ``None`` if not paced."""
     before = [at - spikes[spikes <= at][-1] for at in beats if (spikes <= at).any()]
-    near = [each for each in before if each <= TO_QRS_S[1] * rate]
+    near = [each for each in before if TO_QRS_S[0] * rate <= each <= TO_QRS_S[1] * rate]
     return -float(np.median(near)) if len(near) > len(beats) / 2 else None

@@ -92,14 +92,15 @@ def _filter(
     return filtered
 
 
-def _runs(known: Mask) -> Iterator[tuple[npt.NDArray[np.intp], int, int]]:
+def _runs(known: Mask) -> Iterator[tuple[list[int], int, int]]:
     """Spans without a gap; leads with the same gaps stay together."""
-    patterns, kind = np.unique(known, axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        rows = np.flatnonzero(kind.ravel() == number)
-        edges = np.flatnonzero(np.diff(pattern.astype(np.int8), prepend=0, append=0))
-        for start, stop in edges.reshape(-1, 2):
-            yield rows, int(start), int(stop)
+    alike: dict[bytes, list[int]] = {}
+    for row, pattern in enumerate(known):
+        alike.setdefault(pattern.tobytes(), []).append(row)
+    for rows in alike.values():
+        edges = np.flatnonzero(np.diff(known[rows[0]], prepend=False, append=False))
+        for start, stop in edges.reshape(-1, 2).tolist():
+            yield rows, start, stop
 
 
 def _in_sections(method: Callable[[Signal, float], Signal], samples: Signal, rate: float) -> Signal:

@@ -118,27 +118,33 @@ def measure_leads(leads: Sequence[Lead], fiducials: Fiducials) -> tuple[LeadMeas
     beat, marks = fiducials.average, fiducials.marks
     if beat is None or marks is None:
         return ()
-    lines = dict(zip(leads, beat.samples, strict=True))
-    if Lead.I in lines and Lead.II in lines:
-        for lead, (one, two) in FROM_I_AND_II.items():
-            lines.setdefault(lead, one * lines[Lead.I] + two * lines[Lead.II])
-    return tuple(LeadMeasurements(lead, **lead_waves(line, beat, marks)) for lead, line in lines.items())
+    lines = list(zip(leads, beat.samples, strict=True))
+    rows = dict(lines)
+    if Lead.I in rows and Lead.II in rows:
+        lines += [
+            (lead, one * rows[Lead.I] + two * rows[Lead.II])
+            for lead, (one, two) in FROM_I_AND_II.items()
+            if lead not in rows
+        ]
+    return tuple(LeadMeasurements(lead, **lead_waves(line, beat, marks)) for lead, line in lines)
 
 
 def corrected_qt(qt: float | None, rr: float | None) -> dict[str, float | None]:
     """QT for a rate of 60 a minute by the four formulas that AHA/ACC/HRS 2009 (part IV) discusses, ms.
 
-    Bazett 1920, Fridericia 1920, Framingham (Sagie 1992) and Hodges 1983.
+    Bazett 1920, Fridericia 1920, Framingham (Sagie 1992) and Hodges 1983. A straight line gives nothing for
+    beats so many seconds apart that it falls below zero: ``None``.
     """
     if qt is None or rr is None:
         return dict.fromkeys(("qtc_bazett", "qtc_fridericia", "qtc_framingham", "qtc_hodges"))
     seconds = rr / 1000
-    return {
+    corrected = {
         "qtc_bazett": qt / math.sqrt(seconds),
         "qtc_fridericia": qt / math.cbrt(seconds),
         "qtc_framingham": qt + 154 * (1 - seconds),
         "qtc_hodges": qt + 1.75 * (60 / seconds - 60),
     }
+    return {name: value if value > 0 else None for name, value in corrected.items()}
 
 
 def _rhythm(beats: Beats, rate: float) -> dict[str, float]:

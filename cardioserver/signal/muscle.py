@@ -28,6 +28,7 @@ BLOCK_S = 0.02
 POWER_BLOCKS = 3
 USUAL_S = 1.0
 MEAN_BY_MEDIAN = 1.2  # of the power of band-limited noise seen through POWER_BLOCKS
+LEAST_POWER = 1e-3  # µV²; there is always some
 UNSEEN_UV = 4.0  # rms in a band; less is not worth any change of the ECG
 
 LIMIT = 15.0  # power over noise at which something is there, in one lead; less in the mean of several
@@ -125,13 +126,13 @@ def _usual(power: Single, seconds: int) -> Single:
     seconds = min(max(1, seconds), blocks)
     whole = power[..., : blocks // seconds * seconds]
     medians = np.median(whole.reshape(*power.shape[:2], seconds, -1), axis=3)
-    smooth = uniform_filter1d(MEAN_BY_MEDIAN * medians, 3, axis=2, mode="nearest") + 1e-3
+    smooth = uniform_filter1d(MEAN_BY_MEDIAN * medians, 3, axis=2, mode="nearest") + LEAST_POWER
     at = np.clip((np.arange(blocks) + 0.5) * seconds / blocks - 0.5, 0, seconds - 1)
     before = np.minimum(at.astype(np.intp), max(seconds - 2, 0))
     after = np.minimum(before + 1, seconds - 1)
     share = (at - before).astype(np.float32)
     usual: Single = smooth[..., before] + (smooth[..., after] - smooth[..., before]) * share
-    return usual
+    return np.maximum(usual, LEAST_POWER)  # rounding may take all of it where a strong noise ends
 
 
 def _independent(ratio: Single) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cardioserver.signal.trace import across
+
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -21,6 +23,7 @@ OVER_NOISE = 12.0
 LEAD_SHARE = 1 / 3  # a spike is seen in so many leads at once
 PULSE_S = 0.03  # some recorders draw a spike as a pulse so long; edges within it are of one spike
 MOST_PER_S = 6.0  # more of them are not from a pacemaker
+MOST_MARKED_PER_S = 12  # the same of a recorder's marks: three chambers, at twice the highest usual rate
 BLANK_S = 0.008
 TO_QRS_S = (0.01, 0.2)  # how long before the steepest place of a QRS a spike that causes it may come
 TO_PACED_P_S = 0.4  # the same for a spike in the atria
@@ -47,46 +50,60 @@ def find_spikes(samples: Signal, rate: float) -> Index:
     count = samples.shape[1]
     if rate < LOWEST_RATE_HZ:
         return nothing
-    edges = _edges(samples, rate)
+    edges = _edges(samples[:, None], rate)[1]
     edges = edges[np.diff(edges, prepend=-count) > PULSE_S * rate]
     return edges if len(edges) <= MOST_PER_S * count / rate else nothing
 
 
-def _edges(samples: Signal, rate: float) -> Index:
-    """Samples after which enough leads jump."""
-    steps = np.diff(samples, axis=1)
+def plausible(marks: Index, rate: float) -> Index:
+    """Those of a recorder's *marks*, ascending, about which no more lie than a pacemaker can give."""
+    half = rate / 2
+    about = np.searchsorted(marks, marks + half) - np.searchsorted(marks, marks - half)
+    return marks[about <= MOST_MARKED_PER_S]
+
+
+def _edges(windows: Signal, rate: float) -> tuple[Index, Index]:
+    """Windows, and the samples in them after which enough leads jump.
+
+    Parameters
+    ----------
+    windows
+        µV, shape ``(leads, windows, width)``.
+    """
+    steps = np.diff(windows, axis=2)
     if not steps.size:
-        return np.empty(0, dtype=np.intp)
-    noise = np.median(np.abs(steps[:, ::4]), axis=1, keepdims=True)
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    noise = np.median(np.abs(steps[:, :, ::4]), axis=2)
     least = np.maximum(JUMP_UV, OVER_NOISE * noise)
-    enough = LEAD_SHARE * len(samples)
-    candidates = np.flatnonzero((np.abs(steps) > least).sum(axis=0) >= enough)
-    last = steps.shape[1] - 1
+    enough = LEAD_SHARE * len(windows)
+    window, place = np.nonzero((np.abs(steps) > least[:, :, None]).sum(axis=0) >= enough)
+    last = steps.shape[2] - 1
     half, near, far = (max(2, round(length * rate)) for length in (FLANK_S / 2, SPIKE_S, ALONE_S))
-    about = np.clip(candidates[:, None] + np.arange(-half, half + 1), 0, last)
-    before = np.clip(candidates[:, None] - np.arange(near, far + 1), 0, last)
-    jumps = steps[:, candidates]
-    alone = np.abs(jumps - np.median(steps[:, about], axis=2)) > least
-    ratio = ALONE_RATIO if len(samples) >= CONFIRMING_LEADS else SOLE_RATIO
-    alone &= np.abs(jumps) > ratio * np.abs(steps[:, before]).max(axis=2)
-    edges: Index = candidates[alone.sum(axis=0) >= enough]
-    return edges
+    about = np.clip(place[:, None] + np.arange(-half, half + 1), 0, last)
+    before = np.clip(place[:, None] - np.arange(near, far + 1), 0, last)
+    jumps = steps[:, window, place]
+    alone = np.abs(jumps - np.median(steps[:, window[:, None], about], axis=2)) > least[:, window]
+    ratio = ALONE_RATIO if len(windows) >= CONFIRMING_LEADS else SOLE_RATIO
+    alone &= np.abs(jumps) > ratio * np.abs(steps[:, window[:, None], before]).max(axis=2)
+    chosen = alone.sum(axis=0) >= enough
+    return window[chosen], place[chosen]
 
 
 def without_spikes(samples: Signal, rate: float, spikes: Index) -> Signal:
-    """*samples* with a straight line in place of each spike."""
+    """*samples* with a straight line in place of each spike, and of all that overlap."""
     if not len(spikes):
         return samples
-    blanked = samples.copy()
+    count = samples.shape[1]
     reach, pulse = max(1, round(BLANK_S * rate)), round(PULSE_S * rate)
-    for spike in spikes:
-        edges = _edges(samples[:, spike : spike + pulse], rate) if rate >= LOWEST_RATE_HZ else np.empty(0)
-        end = spike + int(edges[-1]) if len(edges) else spike
-        start, stop = max(spike - reach, 0), min(end + reach, samples.shape[1] - 1)
-        share = np.linspace(0, 1, stop - start + 1)
-        first, last = samples[:, start, None], samples[:, stop, None]
-        blanked[:, start : stop + 1] = first + (last - first) * share
-    return blanked
+    ends = spikes.copy()
+    if rate >= LOWEST_RATE_HZ:
+        within = np.minimum(spikes[:, None] + np.arange(pulse), count - 1)
+        spike, edge = _edges(samples[:, within], rate)
+        np.maximum.at(ends, spike, spikes[spike] + edge)
+    changes = np.zeros(count + 1, dtype=np.intp)
+    np.add.at(changes, np.maximum(spikes - reach, 0) + 1, 1)
+    np.add.at(changes, np.minimum(ends + reach, count - 1), -1)
+    return across(samples, np.cumsum(changes[:-1]) > 0)
 
 
 def pacing_spikes(spikes: Index, beats: Index, rate: float) -> Index:

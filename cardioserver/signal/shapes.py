@@ -186,7 +186,8 @@ def _company(shifted: Floats, seen: Mask, height: Floats) -> Mask:
     product = (shifted.reshape(-1, width) @ middle.T).reshape(count, -1, count)
     alike = (product / np.maximum(own[:, :, None] * common[:, None], 1e-6)).max(axis=1)
     size = np.log(np.maximum(height, 1e-3))
-    return np.asarray((alike >= ALIKE) & (np.abs(size[:, None] - size) < np.log(HEIGHT_RATIO)))
+    company = (alike >= ALIKE) & (np.abs(size[:, None] - size) < np.log(HEIGHT_RATIO))
+    return np.asarray(company | np.eye(count, dtype=np.bool_))  # a beat of nothing is like itself, too
 
 
 def _unit(values: Floats) -> Floats:

@@ -37,7 +37,7 @@ class Trace:
     ) -> None:
         self._samples = samples
         self._resolution = None if resolution is None else np.array(resolution, dtype=np.float64)[:, None]
-        self._lead_off = tuple(lead_off)
+        self._lead_off = np.array(lead_off, dtype=np.intp).reshape(-1, 3)
 
     @classmethod
     def of(cls, recording: Recording) -> Trace:
@@ -68,12 +68,12 @@ class Trace:
     def missing(self, start: int, stop: int) -> Mask | None:
         """Where leads were off, shape ``(leads, stop - start)``; ``None`` if nowhere."""
         part = self._samples[:, start:stop]
-        spans = [span for span in self._lead_off if span[1] < stop and span[2] > start]
+        spans = self._lead_off[(self._lead_off[:, 1] < stop) & (self._lead_off[:, 2] > start)]
         floating = np.issubdtype(part.dtype, np.floating)
-        if not spans and not floating:
+        if not len(spans) and not floating:
             return None
         gaps = ~np.isfinite(part) if floating else np.zeros(part.shape, dtype=np.bool_)
-        for row, first, last in spans:
+        for row, first, last in spans.tolist():
             gaps[row, max(first - start, 0) : last - start] = True
         return gaps if gaps.any() else None
 
@@ -99,3 +99,16 @@ def bridged(samples: npt.NDArray[Any], gaps: Mask) -> Signal:
         elif gap.any():
             lead[gap] = np.interp(places[gap], places[~gap], lead[~gap])
     return filled
+
+
+def across(samples: Signal, hidden: Mask) -> Signal:
+    """*samples* with straight lines in all leads where *hidden*, shape ``(samples,)``; level at the ends."""
+    seen, gaps = np.flatnonzero(~hidden), np.flatnonzero(hidden)
+    if not len(seen) or not len(gaps):
+        return samples
+    following = np.searchsorted(seen, gaps)
+    before, after = seen[np.maximum(following - 1, 0)], seen[np.minimum(following, len(seen) - 1)]
+    share = (gaps - before) / np.maximum(after - before, 1)
+    straight = samples.copy()
+    straight[:, gaps] = samples[:, before] + (samples[:, after] - samples[:, before]) * share
+    return straight

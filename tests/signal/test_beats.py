@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from cardioserver.signal.beats import BeatClass, beats_of, find_beats
+from cardioserver.signal.pacing import plausible, without_spikes
 from cardioserver.signal.qrs_net import log_odds
+from cardioserver.signal.shapes import MARGIN, sort_shapes
 from cardioserver.signal.trace import Trace
 
 RATES = [125.0, 250.0, 360.0, 500.0, 1000.0, 2000.0]
@@ -298,3 +300,27 @@ def test_the_network_says_the_same_of_a_long_signal_and_of_its_middle() -> None:
     leads = np.random.default_rng(4).normal(size=(1, 40_000)).astype(np.float32)
     whole, part = log_odds(leads), log_odds(leads[:, 10_000:20_000])
     assert np.allclose(whole[:, 5200:9800], part[:, 200:4800], atol=1e-3)
+
+
+def test_beats_of_which_nothing_is_left_have_a_kind_each() -> None:
+    """Half precision, and leads in which no beat is clear, may leave a beat without any energy."""
+    beats = np.zeros((4, 2, 2 * MARGIN + 1), dtype=np.float16)
+    kinds = sort_shapes(beats, np.ones((4, 2), dtype=bool))
+    assert (kinds.of >= 0).all()
+    assert np.isfinite(kinds.templates).all()
+
+
+def test_a_pacemaker_of_three_chambers_may_mark_and_a_marked_artefact_may_not() -> None:
+    time = np.arange(0, 20, 60 / 130)
+    marks = np.sort(np.round(500 * np.concatenate([time, time + 0.12, time + 0.2])).astype(np.intp))
+    assert np.array_equal(plausible(marks, 500.0), marks)
+    flood = np.arange(4000, 4500, 5)
+    assert np.array_equal(plausible(np.union1d(marks[marks < 3000], flood), 500.0), marks[marks < 3000])
+
+
+def test_spikes_that_follow_each_other_are_bridged_together() -> None:
+    samples = np.tile(np.arange(1000.0), (3, 1))
+    spikes = np.array([400, 406])
+    spiky = samples.copy()
+    spiky[:, [400, 401, 406, 407]] += 3000
+    assert np.allclose(without_spikes(spiky, 500.0, spikes), samples)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cardioserver.signal.beats import BeatClass, find_beats
-from cardioserver.signal.fiducials import NAMES, NONE, find_fiducials
+from cardioserver.signal.beats import BeatClass, Beats, find_beats
+from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
+from cardioserver.signal.markorder import in_order
 from cardioserver.signal.trace import Trace
 
 RATES = [125.0, 250.0, 500.0, 1000.0, 2000.0]
@@ -194,3 +197,48 @@ def test_a_long_record_is_delineated_in_chunks() -> None:
     assert (fiducials.of("t_off") != NONE).mean() > 0.99
     offset = fiducials.of("t_peak") / 250 - np.array(times)
     assert np.abs(offset - 0.28).max() < 0.03
+
+
+def test_a_spike_within_a_qrs_does_not_move_its_onset() -> None:
+    """A pacemaker that did not see the QRS fires into it; the QRS has begun before."""
+    signal = made_ecg(500.0, REGULAR)
+    alone = find_fiducials(Trace(signal), 500.0, find_beats(signal, 500.0))
+    beats = find_beats(signal, 500.0)
+    within = replace(beats, spikes=beats.samples - 1)
+    assert (find_fiducials(Trace(signal), 500.0, within).of("qrs_on") <= beats.samples - 10).all()
+    assert (np.abs(find_fiducials(Trace(signal), 500.0, within).of("qrs_on") - alone.of("qrs_on")) <= 6).all()
+
+
+def test_beats_nearer_than_their_qrs_is_long_are_marked() -> None:
+    samples = np.arange(100, 2400, 100)
+    beats = Beats(samples, (BeatClass.NORMAL,) * 23, samples[:0], np.ones(23), np.zeros(23, dtype=np.intp))
+    wide = sum(1000 * bump(np.arange(2500) / 500, at / 500, 0.16) for at in samples)[None]
+    marks = in_order(find_fiducials(Trace(wide), 500.0, beats), beats).samples
+    on, peak, off = (marks[:, NAMES.index(name)] for name in ("qrs_on", "r_peak", "qrs_off"))
+    assert (on <= samples).all()
+    assert (samples <= off).all()
+    assert (off[:-1] <= on[1:]).all()
+    assert ((on <= peak) & (peak <= off)).all()
+
+
+@pytest.mark.parametrize(
+    ("t", "p", "t_off", "p_on"),
+    [
+        ((250, 300, 380), (350, 390, 420), 350, 350),  # T ends where P begins
+        ((250, 300, 380), (290, 390, 420), 380, 380),  # P begins on the way up of T: it comes out behind T
+        ((250, 300, 380), (290, 330, 370), 380, NONE),  # P within T
+        ((250, 300, 480), (NONE, NONE, NONE), 430, NONE),  # T ends where the QRS begins
+        ((250, 440, 480), (NONE, NONE, NONE), NONE, NONE),  # T within the next QRS
+    ],
+)
+def test_waves_of_neighbours_part(
+    t: tuple[int, int, int], p: tuple[int, int, int], t_off: int, p_on: int
+) -> None:
+    rows = np.array([(NONE, NONE, NONE, 180, 200, 230, *t), (*p, 430, 450, 470, NONE, NONE, NONE)])
+    beats = Beats(
+        np.array([200, 450]), (BeatClass.NORMAL,) * 2, np.zeros(0, np.intp), np.ones(2), np.zeros(2, np.intp)
+    )
+    marks = in_order(Fiducials(rows, None, None), beats)
+    assert marks.of("t_off")[0] == t_off
+    assert marks.of("p_on")[1] == p_on
+    assert marks.of("qrs_off").tolist() == [230, 470]

@@ -338,3 +338,21 @@ def test_missing_of_marks_lead_off_spans() -> None:
     assert missing is not None
     assert missing.sum() == 10
     assert missing[1, 10:20].all()
+
+
+def test_silence_after_a_strong_noise_stays_silent() -> None:
+    """Two seconds of it: the noise power, smoothed, ends there."""
+    samples = np.random.default_rng(0).normal(size=(2, 5000)) * 3e4
+    samples[:, 4000:] = 0
+    assert np.abs(tremor(samples, 500.0)[:, 4600:]).max() < 1
+
+
+def test_leads_with_many_gaps_are_filtered_as_if_each_were_alone() -> None:
+    samples = made_ecg(500.0, leads=4) + np.random.default_rng(0).normal(size=(4, 5000)) * 30
+    missing = np.zeros(samples.shape, dtype=bool)
+    missing[0, 2000:2100] = missing[2, 2000:2100] = missing[3, 4000:] = True
+    for each in (daplf, drift):
+        whole = each(samples, 500.0, missing=missing)
+        alone = each(samples[[3]], 500.0, missing=missing[[3]])
+        assert np.allclose(whole[3], alone[0])
+        assert np.array_equal(whole[missing], samples[missing])

@@ -9,7 +9,7 @@ import pytest
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.recording import LeadOff, Recording, SignalFormat
-from cardioserver.signal.trace import Trace
+from cardioserver.signal.trace import Trace, across
 
 LEADS = (Lead.I, Lead.II)
 
@@ -59,3 +59,10 @@ def test_what_is_no_number_is_missing() -> None:
     assert missing is not None
     assert missing.sum() == 10
     assert np.array_equal(trace.piece(0, 100), np.ones((1, 100)))
+
+
+def test_lines_go_across_what_is_hidden_and_on_level_at_the_ends() -> None:
+    hidden = np.array([True, False, True, True, False, True])
+    samples = np.array([[9.0, 1.0, 9.0, 9.0, 7.0, 9.0]])
+    assert across(samples, hidden).tolist() == [[1.0, 1.0, 3.0, 5.0, 7.0, 7.0]]
+    assert across(samples, np.ones(6, dtype=bool)) is samples

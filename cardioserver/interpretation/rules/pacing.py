@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cardioserver.interpretation.beatseries import BeatSeries
 from cardioserver.interpretation.case import Case
@@ -13,10 +14,13 @@ from cardioserver.language import Phrase
 from cardioserver.signal.atrial import AtrialActivity
 from cardioserver.signal.beats import BeatClass
 
+Signal = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category N"
 WIDE_QRS_MS = 120.0
 ATRIAL_S = (0.08, 0.35)  # from an atrial spike to the QRS
-CAPTURE_S = 0.2  # a ventricle that a spike has captured answers so soon
+FUSED_S = 0.05  # the same spike may fall into a QRS that began by itself
 REFRACTORY_S = 0.3  # a spike so soon after a QRS could not have captured
 
 PACED = Term(
@@ -62,11 +66,10 @@ def pacing(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
 def _spikes_before(case: Case, series: BeatSeries) -> list[list[float]]:
     """For each paced beat how long before its QRS the spikes come, s."""
     spikes = case.analysis.beats.spikes / case.format.rate
-    before = []
-    for at in series.times[series.are(BeatClass.PACED)]:
-        ahead = at - spikes
-        before.append(ahead[(ahead > 0) & (ahead < ATRIAL_S[1])].tolist())
-    return before
+    places = series.times[series.are(BeatClass.PACED)]
+    first = np.searchsorted(spikes, places - ATRIAL_S[1], side="right")
+    last = np.searchsorted(spikes, places)
+    return [(at - spikes[i:k]).tolist() for at, i, k in zip(places, first, last, strict=True)]
 
 
 def _chambers(case: Case, series: BeatSeries) -> Phrase:
@@ -84,11 +87,15 @@ def _chambers(case: Case, series: BeatSeries) -> Phrase:
 
 def _lost(case: Case, series: BeatSeries) -> int:
     """Spikes marked by the recorder that no QRS follows although the ventricles could have answered."""
-    lost = 0
-    for spike in np.array(case.format.pacemaker_spikes) / case.format.rate:
-        after = series.times - spike
-        answered = bool(((after >= -0.05) & (after <= ATRIAL_S[1])).any())
-        refractory = bool(((after < 0) & (after > -REFRACTORY_S)).any())
-        inside = spike + ATRIAL_S[1] < case.format.sample_count / case.format.rate
-        lost += not answered and not refractory and inside
-    return lost
+    rate, times = case.format.rate, series.times
+    spikes = np.intersect1d(case.analysis.beats.spikes, case.format.pacemaker_spikes) / rate
+    answered = _any_between(times, spikes - FUSED_S, spikes + ATRIAL_S[1])
+    refractory = _any_between(times, spikes - REFRACTORY_S, spikes)
+    inside = spikes + ATRIAL_S[1] < case.format.sample_count / rate
+    return int((~answered & ~refractory & inside).sum())
+
+
+def _any_between(times: Signal, start: Signal, stop: Signal) -> Mask:
+    """Whether any of *times*, ascending, lies between *start* and *stop*, for each of these."""
+    found: Mask = np.searchsorted(times, stop, side="right") > np.searchsorted(times, start)
+    return found
