@@ -6,6 +6,7 @@ It holds nothing that tells who the person is. ``docs/analysis.md`` describes ev
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -116,10 +117,16 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS)
     if isinstance(value, tuple):
-        return tuple(_rounded(each) for each in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _rounded(getattr(value, field.name)) for field in fields(value)})
-    return value
+        return tuple(map(_rounded, value))
+    kind: type = type(value)
+    names = _field_names(kind)
+    return kind(**{name: _rounded(getattr(value, name)) for name in names}) if names else value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Those of a dataclass; none of anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def abridge(document: Document) -> Document:

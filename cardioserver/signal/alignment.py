@@ -9,6 +9,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.likeness import ENOUGH, kinds_of
+from cardioserver.signal.order import median
 
 Single = npt.NDArray[np.float32]
 Index = npt.NDArray[np.intp]
@@ -69,7 +70,7 @@ def like_beats(bands: Single, power: Single, margin: int, block: int, rate: floa
     spans = np.stack([views[:, start : start + (width + 2 * slack) * step : step] for start in first])
     shifted = np.lib.stride_tricks.sliding_window_view(spans, width, axis=2)
     at = _aligned(shifted, np.full(len(beats), slack), sure)
-    noise = float(np.median(loudness)) * width / block
+    noise = float(median(loudness)) * width / block
     kinds = kinds_of(shifted[np.arange(len(beats)), :, at].reshape(len(beats), -1), ALIKE, noise)
     for kind in range(int(kinds.max()) + 1):
         at = np.where(kinds == kind, _aligned(shifted, at, kinds == kind), at)
@@ -78,14 +79,14 @@ def like_beats(bands: Single, power: Single, margin: int, block: int, rate: floa
 
 def _best_views(bands: Single, power: Single, margin: int, block: int, rate: float) -> tuple[Single, Single]:
     """The views in which beats rise most out of noise, ``(AXES, samples)``, and how loud each block is."""
-    usual = np.median(power, axis=2, keepdims=True) + np.float32(LEAST_UV**2)
+    usual = median(power)[:, :, None] + np.float32(LEAST_UV**2)
     rows = (bands / np.sqrt(usual)).reshape(-1, bands.shape[2])
     blocks = rows.reshape(len(rows), -1, block)[:, margin // block : -(margin // block)]
     loudness = (power / usual).mean(axis=(0, 1))
     for _ in range(VIEW_ROUNDS):
         loudness = uniform_filter1d(loudness, round(LOUD_S * rate / block))
         loud = blocks[:, loudness > SURE * _ceiling(loudness)].reshape(len(rows), -1)
-        quiet = blocks[:, loudness <= np.median(loudness)].reshape(len(rows), -1)
+        quiet = blocks[:, loudness <= median(loudness)].reshape(len(rows), -1)
         noise = quiet @ quiet.T
         noise += (RIDGE * np.trace(noise) / len(noise) + 1e-6) * np.eye(len(noise), dtype=np.float32)
         axes = eigh(loud @ loud.T, noise)[1][:, -AXES:].T

@@ -24,6 +24,7 @@ from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.cancellation import Ventricles
 from cardioserver.signal.fiducials import NONE, Fiducials
 from cardioserver.signal.flutterwaves import AtrialCycle, conducted_cycle, flutter_band, free_cycle, wave_size
+from cardioserver.signal.order import median
 from cardioserver.signal.pacing import without_spikes
 
 Signal = npt.NDArray[np.float64]
@@ -123,7 +124,7 @@ class AtrialSigns:
     def needs_train(self) -> bool:
         """Whether there may be P waves apart from the QRS complexes, or more of them."""
         doubtful = not self.has_p_waves or (self.odds is not None and self.odds > 0)
-        usual = float(np.median(self.rr))
+        usual = float(median(self.rr))
         return doubtful or usual >= SLOW_S or float(self.rr.max()) >= PAUSE * usual
 
 
@@ -142,7 +143,7 @@ def find_signs(
     at = beats.samples[part.beats]
     last = part.first + part.samples.shape[1]
     spikes = beats.spikes[(beats.spikes >= part.first) & (beats.spikes < last)] - part.first
-    thin, work = cancellation.thinned(without_spikes(part.samples, rate, spikes), rate)
+    thin, work = cancellation.slowed(without_spikes(part.samples, rate, spikes), rate)
     ventricles = _ventricles(part, (rate, work), thin.shape[1], beats, fiducials)
     conducted = _conducted([beats.classes[beat] for beat in part.beats])
     rr = intervals.between(at, rate, usable=conducted)
@@ -159,7 +160,7 @@ def find_signs(
     found = AtrialSigns(
         rr=rr,
         alike=alike,
-        in_step=float(np.median(in_step)) if len(in_step) else None,
+        in_step=float(median(in_step)) if len(in_step) else None,
         oneness=oneness(windows, work),
         p_size=size_of(windows),
         p_shapes=shapes_of(windows, work),
@@ -202,7 +203,7 @@ def _with_train(
     if train is None:
         return signs
     first, rate, work = scale
-    usual = float(np.median(signs.rr))
+    usual = float(median(signs.rr))
     same = abs(usual / train.interval - 1) < ANOTHER_RATE and float(signs.rr.max()) < PAUSE * usual
     if same and signs.is_regular:
         return signs

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.signal import find_peaks
 
 from cardioserver.signal.cancellation import AtrialSignal, Ventricles
+from cardioserver.signal.order import median
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -75,7 +76,7 @@ def steps(windows: Windows) -> Signal:
     if count < FEWEST_BEATS:
         return np.empty(0)
     size = np.sqrt((windows.samples**2).mean(axis=2, keepdims=True))
-    scaled = windows.samples / (np.median(size, axis=1, keepdims=True) + LEAST_UV)
+    scaled = windows.samples / (median(size, axis=1)[:, None] + LEAST_UV)
     scaled /= np.maximum(np.sqrt((scaled**2).mean(axis=(0, 2), keepdims=True)), 1)  # no beat counts more
     others = (scaled.sum(axis=1, keepdims=True) - scaled) / (count - 1)
     product = np.einsum("lbt,lbt->b", scaled, others)
@@ -88,7 +89,7 @@ def size_of(windows: Windows) -> float:
     """Height from peak to peak of what the windows have in common, in the lead that shows most, µV."""
     if not len(windows.beats):
         return 0.0
-    return float(np.ptp(np.median(windows.samples, axis=1), axis=1).max())
+    return float(np.ptp(median(windows.samples, axis=1), axis=1).max())
 
 
 def oneness(windows: Windows, rate: float) -> float:
@@ -99,7 +100,7 @@ def oneness(windows: Windows, rate: float) -> float:
     if not len(windows.beats):
         return 0.0
     size = np.sqrt((windows.samples**2).mean(axis=2))
-    common = np.median(windows.samples, axis=1) / (np.median(size, axis=1)[:, None] + LEAST_UV)
+    common = median(windows.samples, axis=1) / (median(size, axis=1)[:, None] + LEAST_UV)
     energy = (common**2).sum(axis=0)
     within = _running_sum(energy, round(WAVE_S * rate))
     return float(within.max() / (energy.sum() + 1e-9))
@@ -116,7 +117,7 @@ def shapes_of(windows: Windows, rate: float) -> int:
         return 0
     energy = (windows.samples**2).sum(axis=0)
     sums = _running_sum(energy, width)
-    usual, near = int(np.median(sums, axis=0).argmax()), round(WANDER_S * rate)
+    usual, near = int(median(sums, axis=0).argmax()), round(WANDER_S * rate)
     first = max(usual - near, 0)
     places = first + sums[:, first : usual + near + 1].argmax(axis=1)
     cut = windows.samples[:, np.arange(count)[:, None], places[:, None] + np.arange(width)]
@@ -239,7 +240,7 @@ def _all_like(field: _Field, seed: int, rate: float) -> Index:
     found = _matches(field, field.waves[:, seed + width], rate)
     if len(found) < FEWEST_BEATS:
         return found
-    return _matches(field, np.median(field.waves[:, found[:, None] + width], axis=1), rate)
+    return _matches(field, median(field.waves[:, found[:, None] + width], axis=1), rate)
 
 
 def _train(times: Signal, interval: float) -> tuple[Mask, float] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
-from cardioserver.signal.order import slope_of
+from cardioserver.signal.order import median, slope_of
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -81,9 +81,9 @@ def average_slopes(samples: Signal, rate: float, beats: Index) -> tuple[Signal, 
         core = slopes[:, :, before - half : before + half + 1 + 2 * slack]
         shifted = np.lib.stride_tricks.sliding_window_view(core, 2 * half + 1, axis=2)
         for _ in range(2):
-            model = np.median(shifted[:, np.arange(len(beats)), best], axis=1)
+            model = median(shifted[:, np.arange(len(beats)), best], axis=1)
             best = np.tensordot(shifted, model, axes=([0, 3], [0, 1])).argmax(axis=1)
-        best += slack - round(float(np.median(best)))
+        best += slack - round(float(median(best)))
         best = np.clip(best, 0, 2 * slack)
     width = before + after
     chosen = np.arange(0, len(beats), -(-len(beats) // MOST_BEATS))
@@ -137,7 +137,8 @@ def level(samples: Signal, rate: float, onsets: Index) -> Signal:
     knots = onsets[(onsets >= width) & (onsets < samples.shape[1])]
     knots = knots[np.diff(knots, prepend=-(10**9)) > width]
     if not len(knots):
-        return samples - np.median(samples, axis=1, keepdims=True)
+        centred: Signal = samples - median(samples)[:, None]
+        return centred
     values = samples[:, knots[:, None] + np.arange(-width, 0)].mean(axis=2)
     if len(knots) < 3:
         flat: Signal = samples - values.mean(axis=1, keepdims=True)
@@ -146,9 +147,10 @@ def level(samples: Signal, rate: float, onsets: Index) -> Signal:
     step = max(1, round(COARSE_S * rate))
     coarse = np.arange(0, count + step, step)
     levels = CubicSpline(knots, values, axis=1)(np.clip(coarse, knots[0], knots[-1]))
-    between = np.arange(step) / step
-    lines = levels[:, :-1, None] + (levels[:, 1:] - levels[:, :-1])[:, :, None] * between
-    leveled: Signal = samples - lines.reshape(len(samples), -1)[:, :count]
+    lines = (levels[:, 1:] - levels[:, :-1])[:, :, None] * (np.arange(step) / step)
+    lines += levels[:, :-1, None]
+    leveled: Signal = lines.reshape(len(samples), -1)[:, :count]
+    np.subtract(samples, leveled, out=leveled)
     return leveled
 
 
@@ -174,5 +176,5 @@ def average_beat(leveled: Signal, rate: float, beats: Index, reach: tuple[float,
     windows = leveled[:, np.clip(chosen[:, None] + np.arange(-before, after), 0, count - 1)]
     mean = middle(windows)
     apart = np.abs(windows[:, :, ::SPREAD_STRIDE] - mean[:, None, ::SPREAD_STRIDE])
-    spread = np.median(apart, axis=(1, 2)) * 1.4826
+    spread = median(apart.reshape(len(apart), -1)) * 1.4826
     return AverageBeat(mean, rate, before, spread * 1.1 / np.sqrt(len(chosen)), windows)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cardioserver.signal import pacing
 from cardioserver.signal.classes import supraventricular, ventricular, weigh
 from cardioserver.signal.grid import RATE_HZ, to_grid
+from cardioserver.signal.order import median
 from cardioserver.signal.qrs import find_qrs
 from cardioserver.signal.shapes import AFTER, BEFORE, MARGIN, Kinds, forms, place_in, sort_shapes
 from cardioserver.signal.trace import Trace
@@ -203,7 +204,7 @@ def _mostly(paced: Mask, of: Index) -> Mask:
 def _evened(stretches: Halves, seen: Mask) -> Halves:
     """High leads made lower, so that they do not outvote the others."""
     tops = np.abs(stretches[:, :, MARGIN - TOP : MARGIN + TOP + 1]).max(axis=2)
-    usual = np.array([np.median(tops[clear, lead]) for lead, clear in enumerate(seen.T)])
+    usual = np.array([median(tops[clear, lead]) for lead, clear in enumerate(seen.T)])
     return stretches * (1 / np.sqrt(usual + 1.0)).astype(np.float16)[:, None]
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
 from cardioserver.signal.beats import BeatClass
+from cardioserver.signal.smoothing import thinned
 from cardioserver.signal.trace import across
 
 Signal = npt.NDArray[np.float64]
@@ -84,11 +85,10 @@ class AtrialSignal:
         return band_limited(self.samples, self.rate, limits)
 
 
-def thinned(samples: Signal, rate: float) -> tuple[Signal, float]:
+def slowed(samples: Signal, rate: float) -> tuple[Signal, float]:
     """Means of as many samples as leave about 125 Hz, and the rate that is left."""
     step = max(1, round(rate / WORK_HZ))
-    count = samples.shape[1] // step
-    return samples[:, : count * step].reshape(len(samples), count, step).mean(axis=2), rate / step
+    return thinned(samples, step), rate / step
 
 
 def band_limited(samples: Signal, rate: float, limits: tuple[float, float]) -> Signal:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cardioserver.signal.order import median
 from cardioserver.signal.shapes import (
     AFTER,
     BEFORE,
@@ -107,8 +108,8 @@ def weigh(times: Signal, beats: Halves, seen: Mask, kinds: Kinds) -> Evidence:
     spread = _spread(beats, seen)
     normal = _normal_kind(kinds, rhythm.coupled, spread)
     like, p_like = _compare(beats, seen, kinds, normal)
-    looseness = float(np.median(1 - like[kinds.of == normal]))
-    wider = np.log(spread / float(np.median(spread[kinds.of == normal])))
+    looseness = float(median(1 - like[kinds.of == normal]))
+    wider = np.log(spread / float(median(spread[kinds.of == normal])))
     unlike = _between(1 - like, 1.0)
     odd = _between(unlike / CLEARLY_UNLIKE, 1.0)  # what is timed like an ectopic beat may still be conducted
     unusual = _between((unlike - looseness) / (9 * looseness + 0.15), 1.0)  # for this record
@@ -202,7 +203,7 @@ def _median_about(values: Signal, each_side: int) -> Signal:
     """Running median; fewer neighbours for a short series."""
     each_side = min(each_side, (len(values) - 1) // 2)
     padded = np.pad(values, each_side, mode="reflect") if each_side else values
-    medians: Signal = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * each_side + 1), axis=1)
+    medians: Signal = median(np.lib.stride_tricks.sliding_window_view(padded, 2 * each_side + 1))
     return medians
 
 
@@ -240,7 +241,7 @@ def _normal_kind(kinds: Kinds, coupled: Signal, spread: Signal) -> int:
     """The kind of the normal beats: common, not coupled to the beat before, narrow."""
     sizes = np.bincount(kinds.of[kinds.of >= 0])
     common = np.flatnonzero(sizes >= COMMON_SHARE * sizes.max())
-    width = np.array([np.median(spread[kinds.of == kind]) for kind in common])
+    width = np.array([median(spread[kinds.of == kind]) for kind in common])
     pause = np.array([coupled[kinds.of == kind].mean() for kind in common])
     score = sizes[common] * np.exp(-COUPLED_KIND * np.maximum(pause, 0) - (width - width.min()) / BROAD_KIND)
     return int(common[score.argmax()])
@@ -252,7 +253,7 @@ def _compare(beats: Halves, seen: Mask, kinds: Kinds, normal: int) -> tuple[Floa
     like, p_like = np.ones(count, dtype=np.float32), np.ones(count, dtype=np.float32)
     mine = np.flatnonzero(kinds.of == normal)
     mine = mine[:: -(-len(mine) // REFERENCE_BEATS)]
-    reference = np.median(_p_wave(beats[mine], seen[mine], kinds.shift[mine]), axis=0)
+    reference = median(_p_wave(beats[mine], seen[mine], kinds.shift[mine]), axis=0)
     for start in range(0, count, CHUNK):
         part = slice(start, start + CHUNK)
         shifted = shifted_qrs(beats[part], seen[part])

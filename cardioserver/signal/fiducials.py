@@ -12,8 +12,10 @@ from cardioserver.signal.average import SLOPES_S, AverageBeat, alike, average_be
 from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.delineation import Marks, delineate
 from cardioserver.signal.mains import mains_sizes, remove_mains
+from cardioserver.signal.order import median, quantile
 from cardioserver.signal.pacing import TO_QRS_S, without_spikes
 from cardioserver.signal.qrsbounds import qrs_bounds
+from cardioserver.signal.smoothing import thinned
 from cardioserver.signal.trace import Trace
 
 Signal = npt.NDArray[np.float64]
@@ -86,7 +88,7 @@ def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
         piece = _without_mains(piece, rate, len(mine))
         step = max(1, int(rate / WORK_HZ))
         stretch = _Stretch(
-            _thin(piece, step),
+            thinned(piece, step),
             rate / step,
             (beats.samples[mine] - start) // step,
             spikes // step,
@@ -103,18 +105,10 @@ def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
 
 def _without_mains(samples: Signal, rate: float, beats: int) -> Signal:
     """*samples* without mains, if enough of it is left in the mean of *beats* to move a mark."""
-    sizes = np.median(mains_sizes(samples, rate), axis=0)
+    sizes = median(mains_sizes(samples, rate), axis=0)
     if sizes.max() < LEAST_MAINS_UV * np.sqrt(beats):
         return samples
     return remove_mains(samples, rate, MAINS_HZ[int(sizes.argmax())])
-
-
-def _thin(samples: Signal, step: int) -> Signal:
-    if step == 1:
-        return samples
-    count = samples.shape[1] // step
-    thin: Signal = samples[:, : count * step].reshape(len(samples), count, step).mean(axis=2)
-    return thin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,8 +178,8 @@ def _group(stretch: _Stretch, members: Index, *, dominant: bool) -> _Group:
     origin = round(SLOPES_S[0] * stretch.rate)
     on, off = qrs_bounds(slopes, stretch.rate, origin)
     spike = _spike(aligned, stretch.spikes, stretch.rate)
-    if spike is not None:
-        on = max(on, origin + spike + SPIKE_TO_QRS_S * stretch.rate)
+    if spike is not None and (start := origin + spike + SPIKE_TO_QRS_S * stretch.rate) < off:
+        on = max(on, start)
     return _Group(members, aligned, (on - origin, off - origin), dominant, stretch.classes[members[0]])
 
 
@@ -200,15 +194,15 @@ class _Room:
 
 def _room(group: _Group, intervals: Signal) -> _Room:
     """How far the beats of a group may reach; *intervals* are those between all beats, s."""
-    usual = float(np.median(intervals)) if len(intervals) else DEFAULT_INTERVAL_S
-    short = float(np.quantile(intervals, SHORT_RR)) if len(intervals) else usual
+    usual = float(median(intervals)) if len(intervals) else DEFAULT_INTERVAL_S
+    short = quantile(intervals.tolist(), SHORT_RR) if len(intervals) else usual
     if group.dominant:
         return _Room(usual, short, (usual, short))
     before = np.concatenate([[usual], intervals])[group.members]
     after = np.concatenate([intervals, [usual]])[group.members]
-    ahead = max(SHORTEST_INTERVAL_S, min(float(np.median(before)), usual))
+    ahead = max(SHORTEST_INTERVAL_S, min(float(median(before)), usual))
     longest = usual if group.kind is BeatClass.VENTRICULAR else short
-    behind = max(SHORTEST_INTERVAL_S, min(float(np.median(after)), longest))
+    behind = max(SHORTEST_INTERVAL_S, min(float(median(after)), longest))
     return _Room(ahead, ahead, (behind, behind))
 
 
@@ -229,4 +223,4 @@ def _spike(beats: Index, spikes: Index, rate: float) -> float | None:
     """Median place of the pacemaker spike before *beats*, in samples from them; ``None`` if not paced."""
     before = [at - spikes[spikes <= at][-1] for at in beats if (spikes <= at).any()]
     near = [each for each in before if TO_QRS_S[0] * rate <= each <= TO_QRS_S[1] * rate]
-    return -float(np.median(near)) if len(near) > len(beats) / 2 else None
+    return -quantile(near, 0.5) if len(near) > len(beats) / 2 else None

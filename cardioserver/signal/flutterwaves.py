@@ -12,6 +12,7 @@ from scipy.signal import find_peaks
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.signal.cancellation import AtrialSignal, Ventricles, band_limited
+from cardioserver.signal.order import median
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -79,15 +80,15 @@ def conducted_cycle(waves: AtrialSignal, ventricles: Ventricles) -> AtrialCycle 
     rate, onsets = waves.rate, ventricles.onsets
     intervals = np.diff(onsets) / rate
     usual = _usual(intervals)
-    width = round(float(np.median(intervals[usual])) * rate) if len(usual) else 0
+    width = round(float(median(intervals[usual])) * rate) if len(usual) else 0
     starts = onsets[:-1][usual]
     starts = starts[starts + width <= waves.samples.shape[1]]
     if len(starts) < max(FEWEST_BEATS, USUAL_SHARE * len(intervals)):
         return None
     places = starts[:, None] + np.arange(width)
-    cycle = np.median(waves.samples[:, places], axis=1)
+    cycle = median(waves.samples[:, places], axis=1)
     seen = waves.open[places].mean(axis=0) >= ALWAYS
-    t_end = float(np.median(ventricles.offsets - onsets)) + ventricles.t_end
+    t_end = float(median(ventricles.offsets - onsets)) + ventricles.t_end
     fits = []
     for ratio in RATIOS:
         if CYCLES_S[0] <= width / ratio / rate <= CYCLES_S[1]:
@@ -117,7 +118,7 @@ def _equality(cycle: Signal, seen: Mask, ratio: int) -> float | None:
         both = seen[here] & seen[there]
         if both.sum() >= SEEN[ratio] * part:
             worst.append(_alike(cycle[:, here[both]], cycle[:, there[both]]))
-    return float(np.median(np.min(worst, axis=0))) if len(worst) >= LEAST_PAIRS[ratio] else None
+    return float(median(np.min(worst, axis=0))) if len(worst) >= LEAST_PAIRS[ratio] else None
 
 
 def _alike(one: Signal, other: Signal) -> Signal:
@@ -147,7 +148,7 @@ def free_cycle(waves: AtrialSignal) -> AtrialCycle | None:
     product = irfft(np.abs(shown) ** 2, size, axis=1)[:, lags]
     early = irfft(power * seen.conj(), size, axis=1)
     total = early[:, -lags] + early[:, lags] + 1e-9  # power of the samples seen here and a lag away
-    heights = np.median(2 * product / total, axis=0)
+    heights = median(2 * product / total, axis=0)
     peaks = find_peaks(heights)[0]
     if not len(peaks):
         return None

@@ -6,7 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import butter, sosfiltfilt
+from scipy.signal import butter, sosfilt, sosfilt_zi
+
+from cardioserver.signal.smoothing import thinned
 
 Signal = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -15,6 +17,7 @@ RATE_HZ = 100.0
 LEAST_HZ = 125.0  # samples are averaged down to no less before the band-pass
 BAND_HZ = (1.0, 35.0)
 HIGHEST = 0.45  # of the rate: a band-pass reaches no further
+PADDING_S = 3.0  # by which the ECG is reflected at its ends; the band-pass has forgotten more
 BLOCK_S = 3.0  # a span that holds a beat at 20 a minute
 BLOCKS = 9  # whose median is the usual size
 FLOOR_UV = 3.0  # per 10 ms; what is less steep is no QRS
@@ -37,12 +40,12 @@ def to_grid(samples: Signal, rate: float) -> Signal:
         µV; sample *n* belongs to the time n / 100 s.
     """
     step = max(1, int(rate / LEAST_HZ))
-    thin = _means(samples, step)
+    thin = thinned(samples, step)
     count, work = thin.shape[1], rate / step
     if count < 2:
         return np.zeros((len(samples), 0))
     band = (BAND_HZ[0], min(BAND_HZ[1], HIGHEST * work))
-    band_passed = sosfiltfilt(_band_pass(band, work), thin, axis=1, padlen=min(count - 1, round(3 * work)))
+    band_passed = _both_ways(_band_pass(band, work), thin, min(count - 1, round(PADDING_S * work)))
     places = np.arange(int(count / work * RATE_HZ)) * (work / RATE_HZ) - (step - 1) / 2 / step
     before = np.clip(places.astype(np.intp), 0, count - 2)
     share = np.clip(places - before, 0.0, 1.0)
@@ -52,22 +55,22 @@ def to_grid(samples: Signal, rate: float) -> Signal:
 
 
 @lru_cache(maxsize=32)
-def _band_pass(band: tuple[float, float], rate: float) -> Signal:
-    """Second-order sections of a Butterworth band-pass of second order; Hz."""
+def _band_pass(band: tuple[float, float], rate: float) -> tuple[Signal, Signal]:
+    """Second-order sections of a Butterworth band-pass of second order, Hz, and their state for a step."""
     sections: Signal = butter(2, band, "band", fs=rate, output="sos")
-    return sections
+    return sections, sosfilt_zi(sections)[:, None]
 
 
-def _means(samples: Signal, step: int) -> Signal:
-    """Means of *step* samples; what is left over at the end is dropped."""
-    count = samples.shape[1] // step
-    if step == 1:
-        return samples
-    thin = samples[:, : count * step : step].copy()
-    for shift in range(1, step):
-        thin += samples[:, shift : count * step : step]
-    thin /= step
-    return thin
+def _both_ways(band_pass: tuple[Signal, Signal], samples: Signal, padding: int) -> Signal:
+    """As ``scipy.signal.sosfiltfilt``, which would find the state for a step anew each time."""
+    sections, state = band_pass
+    before = 2 * samples[:, :1] - samples[:, padding:0:-1]
+    after = 2 * samples[:, -1:] - samples[:, -2 : -padding - 2 : -1]
+    there = np.concatenate([before, samples, after], axis=1)
+    for _ in range(2):
+        there = sosfilt(sections, there, axis=1, zi=state * there[:, :1])[0][:, ::-1]
+    filtered: Signal = there[:, padding : padding + samples.shape[1]]
+    return filtered
 
 
 def usual_slope(grid: Signal) -> Signal:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
+from cardioserver.signal.order import median
 from cardioserver.signal.smoothing import Value, smooth
 
 Signal = npt.NDArray[np.float64]
@@ -156,7 +158,7 @@ def _follow(line: Complex, weights: Signal, turn: Signal, pair_rate: float) -> S
 def _worst(misfit: Complex) -> Signal:
     """How badly the sines fit in the worst lead, in units of what is typical of that lead."""
     size = np.sqrt(_power(misfit))
-    typical = np.median(size[::2], axis=0)  # half of them are enough to know
+    typical = median(size[::2], axis=0)  # half of them are enough to know
     worst: Signal = (size / (typical + 1e-3)).max(axis=1)
     return worst
 
@@ -227,12 +229,18 @@ def mains_sizes(samples: Signal, rate: float) -> Signal:
     if not seconds:
         return np.zeros((len(samples), 2))
     slopes = np.diff(samples[:, : seconds * width], prepend=samples[:, :1])
+    waves, gain = _probes(rate, width)
+    parts = (slopes.reshape(-1, width) @ waves).reshape(len(samples), seconds, 2, -1)
+    size = median(np.hypot(parts[:, :, 0], parts[:, :, 1]), axis=1)
+    sizes: Signal = np.maximum(size[:, ::2] - size[:, 1::2], 0) / gain[::2]
+    return sizes
+
+
+@lru_cache(maxsize=8)
+def _probes(rate: float, width: int) -> tuple[Signal, Signal]:
+    """Windowed cosines and sines of 50, 55, 60 and 65 Hz, and what each answers to the slopes of 1 µV."""
     phase = 2 * np.pi * np.arange(width) / rate
     window = np.hanning(width)
     hertz = np.array([50.0, 55.0, 60.0, 65.0])
     waves = np.hstack([np.cos(np.outer(phase, hertz)), np.sin(np.outer(phase, hertz))]) * window[:, None]
-    parts = (slopes.reshape(-1, width) @ waves).reshape(len(samples), seconds, 2, len(hertz))
-    size = np.median(np.hypot(parts[:, :, 0], parts[:, :, 1]), axis=1)
-    gain = window.sum() * np.sin(np.pi * hertz / rate)
-    sizes: Signal = np.maximum(size[:, ::2] - size[:, 1::2], 0) / gain[::2]
-    return sizes
+    return waves, window.sum() * np.sin(np.pi * hertz / rate)

@@ -15,6 +15,7 @@ from cardioserver.signal.beats import Beats
 from cardioserver.signal.delineation import Marks
 from cardioserver.signal.fiducials import NONE, Fiducials
 from cardioserver.signal.leadwaves import lead_waves
+from cardioserver.signal.order import median
 
 Signal = npt.NDArray[np.float64]
 
@@ -168,7 +169,7 @@ def _interval(
     """Median over the dominant beats, ms."""
     start, stop = fiducials.of(first), fiducials.of(last)
     known = usual & (start != NONE) & (stop != NONE)
-    return float(np.median(stop[known] - start[known])) * 1000 / rate if known.any() else None
+    return float(median(stop[known] - start[known])) * 1000 / rate if known.any() else None
 
 
 def _axes(leads: Sequence[Lead], beat: AverageBeat, marks: Marks) -> dict[str, float | None]:

@@ -13,6 +13,7 @@ from scipy.ndimage import uniform_filter1d
 
 from cardioserver.signal.alignment import QRS_S, like_beats
 from cardioserver.signal.likeness import ENOUGH, UNLIKE
+from cardioserver.signal.order import median
 from cardioserver.signal.smoothing import between
 
 Signal = npt.NDArray[np.float64]
@@ -125,7 +126,7 @@ def _usual(power: Single, seconds: int) -> Single:
     blocks = power.shape[2]
     seconds = min(max(1, seconds), blocks)
     whole = power[..., : blocks // seconds * seconds]
-    medians = np.median(whole.reshape(*power.shape[:2], seconds, -1), axis=3)
+    medians = median(whole.reshape(*power.shape[:2], seconds, -1))
     smooth = uniform_filter1d(MEAN_BY_MEDIAN * medians, 3, axis=2, mode="nearest") + LEAST_POWER
     at = np.clip((np.arange(blocks) + 0.5) * seconds / blocks - 0.5, 0, seconds - 1)
     before = np.minimum(at.astype(np.intp), max(seconds - 2, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cardioserver.signal.order import median
 from cardioserver.signal.trace import across
 
 Signal = npt.NDArray[np.float64]
@@ -73,16 +74,17 @@ def _edges(windows: Signal, rate: float) -> tuple[Index, Index]:
     steps = np.diff(windows, axis=2)
     if not steps.size:
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
-    noise = np.median(np.abs(steps[:, :, ::4]), axis=2)
+    noise = median(np.abs(steps[:, :, ::4]))
     least = np.maximum(JUMP_UV, OVER_NOISE * noise)
     enough = LEAD_SHARE * len(windows)
-    window, place = np.nonzero((np.abs(steps) > least[:, :, None]).sum(axis=0) >= enough)
+    jumping = (np.abs(steps) > least[:, :, None]).sum(axis=0, dtype=np.uint8)
+    window, place = np.nonzero(jumping >= enough)
     last = steps.shape[2] - 1
     half, near, far = (max(2, round(length * rate)) for length in (FLANK_S / 2, SPIKE_S, ALONE_S))
     about = np.clip(place[:, None] + np.arange(-half, half + 1), 0, last)
     before = np.clip(place[:, None] - np.arange(near, far + 1), 0, last)
     jumps = steps[:, window, place]
-    alone = np.abs(jumps - np.median(steps[:, window[:, None], about], axis=2)) > least[:, window]
+    alone = np.abs(jumps - median(steps[:, window[:, None], about])) > least[:, window]
     ratio = ALONE_RATIO if len(windows) >= CONFIRMING_LEADS else SOLE_RATIO
     alone &= np.abs(jumps) > ratio * np.abs(steps[:, window[:, None], before]).max(axis=2)
     chosen = alone.sum(axis=0) >= enough

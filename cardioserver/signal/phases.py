@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cardioserver.signal.likeness import UNLIKE
+from cardioserver.signal.order import median
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -44,7 +45,7 @@ class Phases:
     @classmethod
     def of(cls, beats: Index, kinds: Index, blocks: int) -> Self:
         """The phases about *beats*."""
-        usual = round(float(np.median(np.diff(beats))))
+        usual = round(float(median(np.diff(beats))))
         starts = beats - np.round(BEFORE_BEAT * np.diff(beats, prepend=beats[0] - usual)).astype(np.intp)
         owner = np.clip(np.searchsorted(starts, np.arange(blocks), side="right") - 1, 0, None)
         ahead = round(LONGEST * BEFORE_BEAT * usual)

@@ -15,6 +15,7 @@ from scipy.signal import find_peaks
 
 from cardioserver.signal.flutter import in_flutter
 from cardioserver.signal.grid import RATE_HZ, scaled, usual_slope
+from cardioserver.signal.order import median
 from cardioserver.signal.qrs_net import FRAME_S, log_odds
 
 Signal = npt.NDArray[np.float64]
@@ -119,7 +120,7 @@ def _clearest(grid: Signal, usual: Signal) -> Index:
     """The leads whose QRS stands out most, at most :data:`MOST_LEADS`."""
     if len(grid) <= MOST_LEADS:
         return np.arange(len(grid))
-    rest = np.median(np.abs(np.diff(grid[:, ::2], axis=1)), axis=1)
+    rest = median(np.abs(np.diff(grid[:, ::2], axis=1)))
     contrast = usual.mean(axis=1) / (rest + 1.0)
     chosen: Index = np.sort(np.argsort(-contrast, kind="stable")[:MOST_LEADS])
     return chosen

@@ -14,7 +14,9 @@ from cardioserver.ecg.lead import Lead
 from cardioserver.signal.beats import Beats
 from cardioserver.signal.fiducials import Fiducials
 from cardioserver.signal.mains import mains_sizes
+from cardioserver.signal.order import median, sorted_quantile
 from cardioserver.signal.reversal import Reversal, reversals
+from cardioserver.signal.smoothing import thinned
 from cardioserver.signal.trace import Trace
 
 Signal = npt.NDArray[np.float64]
@@ -33,6 +35,7 @@ PIECE_S = 60.0
 NOISE_BLOCK_S = 0.008
 MAD_TO_RMS = 1.4826
 MAINS_HZ = (50.0, 60.0)
+OUTSIDE = 0.025  # of the levels at either end are no part of the range
 LEVEL_S = 0.07  # before the steepest place of a QRS: the PR segment
 
 
@@ -96,7 +99,7 @@ def assess(trace: Trace, rate: float, leads: Sequence[Lead], beats: Beats, fiduc
         low.append(piece.min(axis=1))
         if missing is not None:
             off += missing.sum(axis=1) / trace.length
-    noise, drift, mains = np.median(sizes, axis=0)
+    noise, drift, mains = median(np.array(sizes), axis=0)
     still = np.mean(flat, axis=0) >= FLAT_SHARE
     saturated = _saturated(trace, rate, spans, np.max(high, axis=0), np.min(low, axis=0))
     each = []
@@ -143,25 +146,24 @@ def _noise(samples: Signal, rate: float, mains: float) -> Signal:
         return np.zeros(len(samples))
     size = count * block
     after = (1 - part) * samples[:, half : half + size] + part * samples[:, half + 1 : half + 1 + size]
-    means = (samples[:, :size] + after).reshape(len(samples), count, block).mean(axis=2)
+    means = thinned(samples[:, :size] + after, block)
     fast = np.abs(means[:, 2:] - 2 * means[:, 1:-1] + means[:, :-2])
     weights = np.zeros(half + 2)
     weights[[0, half, half + 1]] = 1, 1 - part, part
     weights = np.convolve(weights, np.ones(block) / block)
     weights = np.convolve(weights, np.array([1, *[0] * (block - 1), -2, *[0] * (block - 1), 1]))
-    noise: Signal = np.median(fast, axis=1) * MAD_TO_RMS / math.sqrt(float((weights**2).sum()))
+    noise: Signal = median(fast) * MAD_TO_RMS / math.sqrt(float((weights**2).sum()))
     return noise
 
 
 def _drift(samples: Signal, rate: float, beats: npt.NDArray[np.intp]) -> Signal:
-    """Range of the levels before the QRS complexes (95 %), µV."""
+    """Range of the levels before the QRS complexes, without the outermost, µV."""
     knots = beats - round(LEVEL_S * rate)
     knots = knots[knots >= 0]
     if len(knots) < 2:
         return np.zeros(len(samples))
-    levels = samples[:, knots]
-    spread: Signal = np.quantile(levels, 0.975, axis=1) - np.quantile(levels, 0.025, axis=1)
-    return spread
+    levels = np.sort(samples[:, knots], axis=1)
+    return sorted_quantile(levels, 1 - OUTSIDE) - sorted_quantile(levels, OUTSIDE)
 
 
 def _flat(samples: Signal, rate: float) -> Signal:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cardioserver.signal.order import median
+
 Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Index = npt.NDArray[np.intp]
@@ -157,7 +159,7 @@ class _Sorter:
         template = shifted[founder, SLACK]
         best = (shifted[members] @ template).argmax(axis=1)
         template = _unit(shifted[members, best]).mean(axis=0)
-        self.kinds.append(_Kind(self._shaped(_unit(template)), float(np.median(height[members])) + 1e-3))
+        self.kinds.append(_Kind(self._shaped(_unit(template)), float(median(height[members])) + 1e-3))
 
     def _shaped(self, template: Floats) -> Floats:
         return template.reshape(-1, BEFORE + AFTER + 1)
@@ -171,7 +173,7 @@ class _Sorter:
             share = len(members) / (min(kind.beats, MEMORY) + len(members))
             mean = _unit(_unit(shifted[members, fit[members].argmax(axis=1)]).mean(axis=0))
             kind.template = self._shaped(_unit((1 - share) * kind.template.ravel() + share * mean))
-            usual = np.log(np.median(height[members]) + 1e-3)
+            usual = np.log(median(height[members]) + 1e-3)
             kind.height = float(np.exp((1 - share) * np.log(kind.height) + share * usual))
             kind.beats += len(members)
 

@@ -71,6 +71,18 @@ def moving_mean(
     return samples
 
 
+def thinned(samples: npt.NDArray[np.float64], step: int) -> npt.NDArray[np.float64]:
+    """Means of *step* samples along the last axis; what is left over at the end is dropped."""
+    if step == 1:
+        return samples
+    count = samples.shape[-1] // step * step
+    means = samples[..., :count:step].copy()
+    for shift in range(1, step):
+        means += samples[..., shift:count:step]
+    means /= step
+    return means
+
+
 def between(blocks: npt.NDArray[Real], block: int) -> npt.NDArray[Real]:
     """Straight lines through the centres of blocks, level before the first and after the last one.
 

@@ -37,6 +37,7 @@ class Trace:
     ) -> None:
         self._samples = samples
         self._resolution = None if resolution is None else np.array(resolution, dtype=np.float64)[:, None]
+        self._last: tuple[int, int, Signal] | None = None  # each step of an analysis asks for the same
         self._lead_off = np.array(lead_off, dtype=np.intp).reshape(-1, 3)
 
     @classmethod
@@ -80,8 +81,14 @@ class Trace:
     def piece(self, start: int, stop: int) -> Signal:
         """µV from *start* to *stop*, shape ``(leads, stop - start)``, finite, straight lines across gaps.
 
-        It may be a view of the samples: not to be changed in place.
+        It may be a view of the samples, and is given again: not to be changed in place.
         """
+        if self._last is None or self._last[:2] != (start, stop):
+            self._last = None
+            self._last = (start, stop, self._converted(start, stop))
+        return self._last[2]
+
+    def _converted(self, start: int, stop: int) -> Signal:
         part = self._samples[:, start:stop]
         if self._resolution is not None:
             part = np.multiply(part, self._resolution, dtype=np.float64)

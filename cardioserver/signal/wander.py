@@ -8,6 +8,7 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal import find_peaks
 
 from cardioserver.signal.likeness import UNLIKE, kinds_of
+from cardioserver.signal.order import median
 from cardioserver.signal.phases import Phases
 from cardioserver.signal.smoothing import between, smooth
 
@@ -84,7 +85,7 @@ def _wander(levels: Signal, block_rate: float) -> Signal:
         return wander
     unknown = _unknown(beats, kinds, len(levels), block_rate)
     phases = Phases.of(*_beyond_the_ends(levels - wander, beats, kinds, block_rate), len(levels))
-    cutoff = min(WANDER_HZ / block_rate, BEAT_SHARE / float(np.median(np.diff(beats))))
+    cutoff = min(WANDER_HZ / block_rate, BEAT_SHARE / float(median(np.diff(beats))))
     weights, known = np.ones(len(levels)), np.ones_like(levels)
     for number in range(ROUNDS):
         train = phases.beats(levels - wander, known)[phases.phase]
@@ -103,7 +104,7 @@ def _wander(levels: Signal, block_rate: float) -> Signal:
 
 def _plain(more: Signal, height: Signal, phases: Phases) -> Signal:
     """The faster wander of those leads where it is plain to see, without what is in step with the beats."""
-    size = np.sqrt(np.median(more[::COARSE] ** 2, axis=0) / GAUSS_MEDIAN)
+    size = np.sqrt(median(more[::COARSE] ** 2, axis=0) / GAUSS_MEDIAN)
     seen = np.maximum(SEEN_UV, SEEN_SHARE * height)
     plain: Signal = more * np.clip((size / seen) ** 2 - 1, 0, 1)
     plain -= phases.mean(plain)[phases.phase]
@@ -189,7 +190,7 @@ def _running_median(levels: Signal, block_rate: float) -> Signal:
 
 def _typical(levels: Signal) -> Signal:
     """The usual size of *levels* in each lead."""
-    typical: Signal = np.median(np.abs(levels[::COARSE]), axis=0) + LEAST_JUMP
+    typical: Signal = median(np.abs(levels[::COARSE]), axis=0) + LEAST_JUMP
     return typical
 
 
@@ -202,7 +203,7 @@ def _geman_mcclure(times: Signal) -> Signal:
 def _alike_in_each_beat(misfit: Signal, phases: Phases) -> Signal:
     """Weight of each block, 0 to 1: less in those phases in which beats differ."""
     power = misfit**2
-    typical = np.median(power[::COARSE], axis=0) / GAUSS_MEDIAN + LEAST_JUMP**2
+    typical = median(power[::COARSE], axis=0) / GAUSS_MEDIAN + LEAST_JUMP**2
     differs = uniform_filter1d(phases.mean(power / typical).mean(axis=1), WAVE_BLOCKS)
     weights: Signal = 1 / (1 + (np.maximum(differs, 0) / VARIABLE) ** 2)
     return weights[phases.phase]

@@ -8,7 +8,7 @@ import pytest
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.signal.atrial import Atrial, AtrialActivity, find_atrial, without_p
 from cardioserver.signal.beats import BeatClass, Beats, find_beats
-from cardioserver.signal.cancellation import Ventricles, band_limited, thinned, without_qrs, without_t
+from cardioserver.signal.cancellation import Ventricles, band_limited, slowed, without_qrs, without_t
 from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
 from cardioserver.signal.intervals import likeness
 from cardioserver.signal.trace import Trace
@@ -162,7 +162,7 @@ def test_cancellation_leaves_the_atria_and_takes_the_ventricles() -> None:
     times = irregular(0.9, 10)
     ventricular = heart(500.0, times, [], 10)
     atrial = fibrillatory(500.0, 10, 50.0)
-    thin, work = thinned(ventricular + atrial, 500.0)
+    thin, work = slowed(ventricular + atrial, 500.0)
     at = np.array(times) * work
     ventricles = Ventricles(
         (at - 0.05 * work).astype(np.intp),
@@ -171,7 +171,7 @@ def test_cancellation_leaves_the_atria_and_takes_the_ventricles() -> None:
         np.zeros(len(at), dtype=np.intp),
     )
     left = without_t(without_qrs(thin, work, ventricles), ventricles)
-    truth, _ = thinned(atrial, 500.0)
+    truth, _ = slowed(atrial, 500.0)
     lead = TWELVE_LEADS.index(Lead.II)
     seen = left.open
     error = (band_limited(left.samples, work, (3.5, 20.0)) - band_limited(truth, work, (3.5, 20.0)))[

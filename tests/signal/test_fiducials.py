@@ -209,6 +209,15 @@ def test_a_spike_within_a_qrs_does_not_move_its_onset() -> None:
     assert (np.abs(find_fiducials(Trace(signal), 500.0, within).of("qrs_on") - alone.of("qrs_on")) <= 6).all()
 
 
+def test_a_spike_beyond_a_qrs_leaves_it_as_it_is() -> None:
+    """A beat that noise has put beside its QRS: the spike between the two is not what caused it."""
+    signal = made_ecg(500.0, REGULAR)
+    beats = find_beats(signal, 500.0)
+    beside = replace(beats, samples=beats.samples + 45, spikes=beats.samples + 36)
+    rows = in_order(find_fiducials(Trace(signal), 500.0, beside), beside).samples
+    assert (rows[:, NAMES.index("qrs_on")] < rows[:, NAMES.index("qrs_off")]).all()
+
+
 def test_beats_nearer_than_their_qrs_is_long_are_marked() -> None:
     samples = np.arange(100, 2400, 100)
     beats = Beats(samples, (BeatClass.NORMAL,) * 23, samples[:0], np.ones(23), np.zeros(23, dtype=np.intp))
