@@ -22,10 +22,12 @@ from cardioserver.archive.retention import forget_old
 from cardioserver.integration.engines import Engine, load_engine
 from cardioserver.integration.exporter import Exporter
 from cardioserver.integration.interpreter import Interpreter
+from cardioserver.integration.printer import Printer
 from cardioserver.integration.registry import load_exporters
 from cardioserver.integration.source import ArchiveSource
 from cardioserver.integration.worker import DeliveryWorker
 from cardioserver.language import Phrase
+from cardioserver.protocol.messages import EventKind
 from cardioserver.server.folder import DataFolder, FolderInUse, server_id
 from cardioserver.server.logs import Log, open_log
 from cardioserver.server.process import Numbers, Process, StartError
@@ -107,6 +109,7 @@ class Application:
     store: Store
     services: Services
     certificates: Certificates | None
+    printer: Printer
     upkeep: Upkeep
 
     def run(self) -> int:
@@ -132,6 +135,7 @@ class Application:
         finally:
             self.upkeep.close()
             self.services.worker.stop(self.config.limits.drain_seconds)
+            self.printer.close()
             self.services.ingest.close()
             self.store.close()
             self.folder.close()
@@ -195,8 +199,11 @@ def _wire(
     interpreter = None if engine is None else _interpreter(config, engine, database, exporters)
     consumers = [*exporters, *([] if interpreter is None else [interpreter])]
     subscriptions = [consumer.terms.subscription for consumer in consumers]
+    if interpreter is None:
+        _warn_of_silence(exporters)
+    printer = Printer()
     worker = DeliveryWorker(
-        database, consumers, ArchiveSource(database, bank), ids, server=str(server_id_of(config))
+        database, consumers, ArchiveSource(database, bank, printer), ids, server=str(server_id_of(config))
     )
     services = Services(
         archive=Archive(
@@ -220,10 +227,19 @@ def _wire(
     chores = [
         Chore("follow the database", SNAPSHOT_SECONDS, _follow(store, journal, migrated)),
         Chore("forget old rows", RETENTION_SECONDS, lambda: forget_old(database)),
+        Chore("end idle printers", RETIRE_SECONDS, printer.retire),
     ]
     if engine is not None:
         chores.append(Chore("end idle workers", RETIRE_SECONDS, engine.retire))
-    return Application(config, folder, store, services, certificates, Upkeep(chores))
+    return Application(config, folder, store, services, certificates, printer, Upkeep(chores))
+
+
+def _warn_of_silence(exporters: Sequence[Exporter]) -> None:
+    for exporter in exporters:
+        if exporter.terms.subscription.kinds & EventKind.AUTO_REPORT:
+            log.warning(
+                "it waits for automatic reports, and this server makes none", exporter=exporter.terms.name
+            )
 
 
 def _interpreter(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
-from cardioserver.child import Child, Kind
+from cardioserver.child import Child, ChildLost, Data, Kind
+
+
+class NoChild(Exception):
+    """The system has no process to spare."""
 
 
 class Children:
@@ -26,6 +31,42 @@ class Children:
         self._free: list[Child] = []  # the one used last at the end
         self._all: list[Child] = []
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(most)
+
+    def ask(
+        self, job: object, data: Data, seconds: float, *, spoils: tuple[type[Exception], ...] = ()
+    ) -> Any:
+        """Have a job done by a free child or one more; waits for one while all are at work.
+
+        Parameters
+        ----------
+        seconds
+            After which the child is killed.
+        spoils
+            Errors after which a child is not fit for another job.
+
+        Raises
+        ------
+        NoChild
+            No process is to be had.
+        ChildLost, ChildLate
+            The child has ended; the next job gets another one. What ``work`` raises is raised here, too.
+        """
+        with self._turns:
+            try:
+                child = self.take() or self.start()
+            except OSError as error:
+                raise NoChild(error.strerror or type(error).__name__) from None
+            if child is None:
+                raise NoChild("all are at work")
+            try:
+                answer = child.ask(job, data, seconds)
+            except BaseException as error:
+                is_spoilt = isinstance(error, (ChildLost, *spoils))
+                (self.end if is_spoilt else self.give_back)(child)
+                raise
+            self.give_back(child)
+            return answer
 
     @property
     def free(self) -> tuple[Child, ...]:

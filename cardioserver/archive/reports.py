@@ -93,6 +93,13 @@ def newest(connection: Connection, actor: Actor, request: GetAutoReport) -> Auto
     return _report(connection.execute(select(*_COLUMNS).where(*wanted)).one())
 
 
+def as_of(connection: Connection, exam_id: int, moment: datetime) -> AutoReport | None:
+    """The version that was the newest at a moment, if there was one."""
+    query = select(*_COLUMNS).where(table.c.exam_id == exam_id, table.c.created_at <= moment)
+    row = connection.execute(query.order_by(table.c.version.desc()).limit(1)).one_or_none()
+    return None if row is None else _report(row)
+
+
 def request(
     connection: Connection,
     actor: Actor,

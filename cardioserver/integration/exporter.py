@@ -18,6 +18,8 @@ from cardioserver.archive.deliveries import Delivery
 from cardioserver.archive.events import Subscription
 from cardioserver.archive.leases import Backoff
 from cardioserver.ecg.recording import Recording
+from cardioserver.integration.errors import DeliveryError, Permanent, Retryable
+from cardioserver.integration.pages import PageFormat, PageSettings
 from cardioserver.protocol.messages import AutoReport, Conclusion, EventKind, ExamDetails
 from cardioserver.settings import ConfigError
 from cardioserver.settings.config import Group, Seconds
@@ -26,28 +28,6 @@ from cardioserver.settings.explain import explain
 __all__ = ["Delivery", "DeliveryError", "Exporter", "Permanent", "Retryable", "Source", "Terms"]
 
 Options = TypeVar("Options", bound=Group)
-
-
-class DeliveryError(Exception):
-    """An attempt to deliver failed. The text goes to people and logs: it holds no personal data."""
-
-
-class Retryable(DeliveryError):
-    """It may succeed later: the other side does not answer, is busy, or has no room.
-
-    Parameters
-    ----------
-    retry_after
-        Seconds that the other side asked to wait at least.
-    """
-
-    def __init__(self, text: str, retry_after: float = 0.0) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
-
-
-class Permanent(DeliveryError):
-    """It will never succeed without a person: the other side refuses the document, or it cannot be made."""
 
 
 class Source(Protocol):
@@ -92,6 +72,24 @@ class Source(Protocol):
 
     def archive_name(self, archive_id: int) -> str:
         """Name of an archive; empty if it is unknown."""
+        ...
+
+    def pages(self, delivery: Delivery, settings: PageSettings, kind: PageFormat) -> tuple[bytes, ...]:
+        """The delivery's exam printed: a PDF, or a picture of each page.
+
+        It shows the automatic report and the conclusions that were there when the event happened, and has its
+        time: however often and late a delivery is tried, the same version of this program prints the same
+        bytes.
+
+        Raises
+        ------
+        NotFound, DamagedExam
+            As :meth:`exam` and :meth:`signal`.
+        Permanent
+            The exam cannot be printed.
+        Retryable
+            Printing has failed: let it out, and it costs this one attempt.
+        """
         ...
 
 

@@ -6,14 +6,13 @@ directory and then renamed.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -24,20 +23,23 @@ from cardioserver.integration.documents import conclusion_text, exam_document, w
 from cardioserver.integration.exporter import (
     Delivery,
     DeliveryOptions,
-    Retryable,
     Source,
     Terms,
     read_options,
 )
+from cardioserver.integration.files import holds, retryable, sync, write
 from cardioserver.integration.naming import NameTemplate
+from cardioserver.integration.pages import PageFormat, PageSettings
 from cardioserver.language import Phrase
 from cardioserver.protocol.messages import EventKind, ExamDetails
 from cardioserver.settings import ConfigError, Problem
 
 _KINDS = {
     "stored": EventKind.EXAM_STORED,
+    "report": EventKind.AUTO_REPORT,
     "conclusion": EventKind.CONCLUSION,
     "both": EventKind.EXAM_STORED | EventKind.CONCLUSION,
+    "report+conclusion": EventKind.AUTO_REPORT | EventKind.CONCLUSION,
 }
 _TEMPORARY = ".cardioserver-"
 _READING_TIME = 60.0  # seconds that somebody may take to read a folder
@@ -48,7 +50,7 @@ class FolderOptions(DeliveryOptions):
     """Options of a ``folder`` exporter."""
 
     folder: Path = Field(description="Where the documents go: an absolute path. Made if it is missing.")
-    when: Literal["stored", "conclusion", "both"] = Field(
+    when: Literal["stored", "report", "conclusion", "both", "report+conclusion"] = Field(
         default="conclusion", description="What makes an exam's documents due."
     )
     layout: Literal["folder", "files"] = Field(
@@ -58,8 +60,11 @@ class FolderOptions(DeliveryOptions):
         default="{patient_exam.start_date}_{patient_exam.uuid}",
         description="Template of that name.",
     )
-    documents: tuple[Literal["json", "wfdb", "text"], ...] = Field(
+    documents: tuple[Literal["json", "wfdb", "text", "pdf", "png", "jpeg"], ...] = Field(
         default=("json", "wfdb", "text"), min_length=1, description="Which documents."
+    )
+    page: PageSettings = Field(
+        default_factory=PageSettings, description="How `pdf`, `png` and `jpeg` look: see below."
     )
     mode: str = Field(
         default="0640",
@@ -96,7 +101,7 @@ class FolderExporter:
         details = source.exam(delivery.exam_id)
         name = self._name.of(details)
         files = self._documents(delivery, details, source, name)
-        with _retryable(self._folder), self._staged(delivery, files) as staged:
+        with retryable(self._folder), self._staged(delivery, files) as staged:
             target = self._folder / name
             target.parent.mkdir(self._folder_mode, parents=True, exist_ok=True)
             if self._options.layout == "folder":
@@ -104,7 +109,8 @@ class FolderExporter:
             else:
                 for file in files:  # the JSON file last: when it is there, all are
                     (staged / file).replace(target.parent / file)
-            _sync(target.parent)
+                self._remove_other_pages(target, files)
+            sync(target.parent)
 
     def close(self) -> None:
         """Remove what is still hidden."""
@@ -126,6 +132,10 @@ class FolderExporter:
         if "wfdb" in wanted:
             recording = source.signal(delivery.exam_id)
             files |= wfdb_record("ecg" if in_folder else stem, details, recording)
+        for kind in PageFormat:
+            if kind in wanted:
+                pages = source.pages(delivery, self._options.page, kind)
+                files |= _numbered("ecg" if in_folder else stem, kind, pages)
         conclusions = source.conclusions(delivery.exam_id)
         if "text" in wanted and conclusions:
             files["conclusion.txt" if in_folder else f"{stem}.txt"] = conclusion_text(details, conclusions)
@@ -141,15 +151,26 @@ class FolderExporter:
         staged.mkdir(0o700)
         try:
             for name, content in files.items():
-                _write(staged / name, content, self._mode)
+                write(staged / name, content, self._mode)
             staged.chmod(self._folder_mode)
-            _sync(staged)
+            sync(staged)
             yield staged
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
+    def _remove_other_pages(self, target: Path, files: Mapping[str, bytes]) -> None:
+        """Remove the pages of an earlier delivery of the exam that had more of them."""
+        for kind in PageFormat:
+            for number in count(2):
+                name = _page_name(target.name, kind, number)
+                if name not in files:
+                    try:
+                        (target.parent / name).unlink()
+                    except FileNotFoundError:
+                        break
+
     def _put_folder(self, staged: Path, target: Path, files: Mapping[str, bytes]) -> None:
-        if _holds(target, files):
+        if holds(target, files):
             return  # this very delivery arrived before, and the outbox did not get to know
         replaced = staged.with_name(f"{staged.name}-replaced")
         with suppress(FileNotFoundError):
@@ -176,41 +197,12 @@ class FolderExporter:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _numbered(stem: str, kind: PageFormat, pages: Sequence[bytes]) -> dict[str, bytes]:
+    return {_page_name(stem, kind, number): page for number, page in enumerate(pages, start=1)}
+
+
+def _page_name(stem: str, kind: PageFormat, number: int) -> str:
+    return f"{stem}.{kind}" if number == 1 else f"{stem}-{number}.{kind}"
+
+
 _ABSOLUTE = Phrase("allowed is an absolute path", "допустим абсолютный путь")
-
-
-@contextmanager
-def _retryable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        # Not the name of the file: it may hold the patient's number.
-        raise Retryable(f"{folder}: {os.strerror(error.errno or 0)}") from error
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(descriptor, mode)  # the process's umask has no say
-        os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # network file systems may not sync folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether a folder holds exactly these files."""
-    try:
-        return {path.name: path.read_bytes() for path in folder.iterdir()} == dict(files)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False

@@ -8,7 +8,10 @@ from cardioserver.archive import conclusions, exams, reports, schema
 from cardioserver.archive.access import Actor
 from cardioserver.archive.bank import Bank
 from cardioserver.archive.database import Database
+from cardioserver.archive.deliveries import Delivery
 from cardioserver.ecg.recording import Recording
+from cardioserver.integration.pages import PageFormat, PageJob, PageSettings
+from cardioserver.integration.printer import Printer
 from cardioserver.protocol.messages import (
     AutoReport,
     Conclusion,
@@ -29,9 +32,10 @@ class ArchiveSource:
     Its methods are described there.
     """
 
-    def __init__(self, database: Database, bank: Bank) -> None:
+    def __init__(self, database: Database, bank: Bank, printer: Printer) -> None:
         self._database = database
         self._bank = bank
+        self._printer = printer
 
     def exam(self, exam_id: int) -> ExamDetails:
         """An exam's metadata."""
@@ -65,3 +69,25 @@ class ArchiveSource:
         query = select(schema.archive.c.name).where(schema.archive.c.archive_id == archive_id)
         with self._database.read() as connection:
             return connection.scalar(query) or ""
+
+    def pages(self, delivery: Delivery, settings: PageSettings, kind: PageFormat) -> tuple[bytes, ...]:
+        """The delivery's exam printed, as it was when the event happened."""
+        details = self.exam(delivery.exam_id)
+        recording = self._bank.read_signal(details.exam.uuid, details.exam.started_at)
+        moment = delivery.created_at
+        with self._database.read() as connection:
+            report = reports.as_of(connection, delivery.exam_id, moment)
+        written = [each for each in self.conclusions(delivery.exam_id) if each.created_at <= moment]
+        job = PageJob(
+            settings,
+            kind,
+            details.exam_id,
+            details.exam,
+            recording.format,
+            report.document if report else "",
+            tuple(written),
+            self.hcf_name(details.hcf_id),
+            self.archive_name(details.archive_id),
+            moment.astimezone(details.exam.started_at.tzinfo),
+        )
+        return self._printer.print(job, recording)

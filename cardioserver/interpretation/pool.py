@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 from cardioserver.child import ChildLate, ChildLost, Data, Kind
-from cardioserver.children import Children
+from cardioserver.children import Children, NoChild
 from cardioserver.ecg.recording import Recording, SignalFormat
 from cardioserver.interpretation.errors import Busy, Crashed, TooLarge, TooLong
 from cardioserver.interpretation.job import Interpretation, Job
@@ -39,7 +38,6 @@ class Pool:
     def __init__(self, most: int, limits: Limits, *, module: str = WORK) -> None:
         self.limits = limits
         self._children = Children(Kind(module, ROOM, niceness=NICENESS, outlives=False), most, IDLE_SECONDS)
-        self._turns = threading.BoundedSemaphore(most)
 
     def interpret(self, recording: Recording, person: Person, earlier: bytes | None = None) -> Interpretation:
         """Interpret, and compare with the document of an *earlier* ECG; waits for a worker.
@@ -72,31 +70,15 @@ class Pool:
         return Job(signal, person, earlier, self.limits.seconds_of(samples), self.limits.memory_of(samples))
 
     def _ask(self, job: Job, data: Data) -> Interpretation:
-        with self._turns:
-            return self._ask_child(job, data)
-
-    def _ask_child(self, job: Job, data: Data) -> Interpretation:
         try:
-            child = self._children.take() or self._children.start()
-        except OSError as error:
-            raise Busy(f"no process can be started: {error.strerror}", retry_after=10.0) from None
-        if child is None:
-            raise Busy("all workers are at work", retry_after=1.0)
-        try:
-            answer: Interpretation = child.ask(job, data, job.seconds)
+            # What a job too large had allocated may be in pieces all over the worker's memory.
+            answer: Interpretation = self._children.ask(job, data, job.seconds, spoils=(TooLarge,))
+        except NoChild as error:
+            raise Busy(f"no process can be started: {error}", retry_after=10.0) from None
         except ChildLate:
-            self._children.end(child)
             raise TooLong(f"{job.seconds:.0f} s") from None
         except ChildLost:
-            self._children.end(child)
             raise Crashed("its process ended") from None
-        except TooLarge:
-            self._children.end(child)  # what it had allocated may be in pieces all over its memory
-            raise
-        except BaseException:
-            self._children.give_back(child)
-            raise
-        self._children.give_back(child)
         return answer
 
     def retire(self) -> None:

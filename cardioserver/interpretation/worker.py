@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
+from cardioserver.bounds import limit_job
 from cardioserver.ecg.errors import EcgError
 from cardioserver.ecg.recording import Recording
 from cardioserver.interpretation.comparison import compare
@@ -16,9 +14,6 @@ from cardioserver.interpretation.interpreter import interpret
 from cardioserver.interpretation.job import Interpretation, Job
 from cardioserver.interpretation.narrative import with_comparison
 from cardioserver.trace import place_of
-
-_SPARE_SECONDS = 5
-"""More processor time than time: the clock ends an interpretation, this only one whose server was killed."""
 
 
 def work(job: Job, data: memoryview) -> Interpretation:
@@ -31,7 +26,7 @@ def work(job: Job, data: memoryview) -> Interpretation:
     Unavailable
         What was interpreted elsewhere is no interpretation of this signal.
     """
-    _limit(job)
+    limit_job(job.seconds, job.memory_bytes)
     try:
         document = _received(job, data) if job.is_made else _made(job, data)
         return _compared(document, job.earlier)
@@ -67,26 +62,3 @@ def _compared(document: Document, earlier: bytes | None) -> Interpretation:
         comparison = None
     text = document.text if comparison is None else with_comparison(document.text, comparison.text)
     return Interpretation(text, encode(replace(document, comparison=comparison)))
-
-
-def _limit(job: Job) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would leave an ECG on the disk
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _set_soft(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + job.seconds) + _SPARE_SECONDS)
-    _set_soft(resource.RLIMIT_DATA, _own_bytes() + job.memory_bytes)
-
-
-def _set_soft(limit: int, value: int) -> None:
-    _, hard = resource.getrlimit(limit)
-    resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-@cache
-def _own_bytes() -> int:
-    """What RLIMIT_DATA counted of this process at its first job; 0 where the system does not tell."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    line = next((line for line in status.splitlines() if line.startswith("VmData:")), "VmData: 0 kB")
-    return int(line.split()[1]) * 1024

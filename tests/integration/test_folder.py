@@ -34,13 +34,17 @@ from cardioserver.integration import folder as folder_module
 from cardioserver.integration.exporter import Exporter, Retryable
 from cardioserver.integration.folder import FolderExporter
 from cardioserver.integration.naming import FIELDS, NameTemplate
+from cardioserver.integration.printer import Printer
 from cardioserver.integration.source import ArchiveSource
 from cardioserver.integration.worker import DeliveryWorker, Pace
+from cardioserver.interpretation.document import encode
+from cardioserver.interpretation.interpreter import interpret
 from cardioserver.protocol import messages as m
 from cardioserver.protocol.messages import EventKind, Role
 from cardioserver.settings import ConfigError
 from tests.archive import examples
 from tests.archive.rows import World
+from tests.reports.paperwork import text_of
 from tests.servers import wait_until
 
 with warnings.catch_warnings():
@@ -111,8 +115,15 @@ class House:
 Build = Callable[..., House]
 
 
+@pytest.fixture(scope="module")
+def printer() -> Iterator[Printer]:
+    opened = Printer()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def build(sqlite_url: str, tmp_path: Path) -> Iterator[Build]:
+def build(sqlite_url: str, tmp_path: Path, printer: Printer) -> Iterator[Build]:
     """Makes an archive whose exporter has the options given."""
     houses: list[House] = []
 
@@ -134,7 +145,7 @@ def build(sqlite_url: str, tmp_path: Path) -> Iterator[Build]:
             world,
             Archive(database, bank, ids, journal, subscriptions=subscriptions),
             Ingest(database, bank, snapshot, ids, subscriptions=subscriptions),
-            ArchiveSource(database, bank),
+            ArchiveSource(database, bank, printer),
             Actor(world.recorder_a, "recorder", Role.RECORDER, world.hcf_a),
             Actor(world.account(world.hcf_a, Role.DOCTOR), "doctor", Role.DOCTOR, world.hcf_a),
             drop,
@@ -240,6 +251,103 @@ def test_the_auto_report_goes_along(build: Build) -> None:
     assert (report["version"], report["text_ru"], report["document"]) == (1, "Норма", {"version": 1})
 
 
+# ---------------------------------------------------------------- pages
+
+
+def interpreted(house: House, exam: m.ExamStored) -> None:
+    """Give the exam an auto report, of which the exporter is told."""
+    made = interpret(house.source.signal(exam.exam_id))
+    house.database.transact(
+        lambda connection: reports.add(
+            connection,
+            exam.exam_id,
+            text_ru=made.text.ru,
+            text_en=made.text.en,
+            document=encode(made).decode(),
+            subscriptions=(house.exporter.terms.subscription,),
+        )
+    )
+
+
+def pdf_in(house: House) -> bytes:
+    house.exporter.close()  # which removes the replaced ones, hidden until then
+    (pdf,) = (content for file, content in house.files().items() if file.endswith("ecg.pdf"))
+    return pdf
+
+
+def test_the_page_goes_out_with_the_reading_and_again_with_the_conclusion(build: Build) -> None:
+    house = build(when="report+conclusion", documents=["pdf", "png"], page={"language": "en", "dpi": 60})
+    exam = house.upload(accession_number="ACC-1")
+    house.deliver()
+    assert house.files() == {}
+    interpreted(house, exam)
+    house.deliver()
+    name = f"2026-11-20_{exam.exam_uuid}"
+    assert sorted(house.files()) == [f"{name}/ecg.pdf", f"{name}/ecg.png"]
+    first = text_of(pdf_in(house))
+    for said in ("Ёлкина Анна Петровна", "ACC-1", "2026-11-20 09:30 +03:00", "NOT CONFIRMED BY A DOCTOR"):
+        assert said in first
+    assert house.files()[f"{name}/ecg.png"].startswith(b"\x89PNG")
+    house.conclude(exam, "Ритм синусовый. Норма.")
+    house.deliver()
+    second = text_of(pdf_in(house))
+    assert "Ритм синусовый. Норма." in second
+    assert "NOT CONFIRMED" not in second
+
+
+def test_a_page_tried_again_and_late_is_the_same_to_the_byte(build: Build) -> None:
+    """It shows what was there when the event happened, and has its time, whatever has come since."""
+    house = build(when="report+conclusion", documents=["pdf"])
+    exam = house.upload()
+    interpreted(house, exam)
+    house.conclude(exam, "Первое заключение")
+    reported, concluded = house.deliveries()
+    pages = {}
+    for delivery in (reported, concluded):
+        house.exporter.deliver(delivery, house.source)
+        pages[delivery.delivery_id] = pdf_in(house)
+    assert pages[reported.delivery_id] != pages[concluded.delivery_id]
+    interpreted(house, exam)
+    house.conclude(exam, "Второе заключение")
+    for delivery in (reported, concluded):
+        house.exporter.deliver(replace(delivery, attempts=2), house.source)
+        assert pdf_in(house) == pages[delivery.delivery_id]
+    local = concluded.created_at.astimezone(MOSCOW)
+    assert f"создано {local:%d.%m.%Y %H:%M}" in text_of(pdf_in(house))
+
+
+def test_pages_of_the_files_layout_are_numbered_and_none_of_an_earlier_delivery_stays(build: Build) -> None:
+    house = build(when="both", layout="files", name="{patient_exam.id}", documents=["jpeg"], page={"dpi": 60})
+    exam = house.upload(comment="очень длинное примечание " * 100)
+    house.deliver()
+    stem = str(exam.exam_id)
+    assert sorted(house.files()) == [f"{stem}-2.jpeg", f"{stem}.jpeg"]  # the ECG, and the texts in full
+    (house.drop / f"{stem}-3.jpeg").write_bytes(b"of a delivery that had three pages")
+    (house.drop / f"{stem}-notes.jpeg").write_bytes(b"somebody's own")
+    house.conclude(exam, "Норма")
+    house.deliver()
+    assert sorted(house.files()) == [f"{stem}-2.jpeg", f"{stem}-notes.jpeg", f"{stem}.jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ({"language": "de"}, "page.language"),
+        ({"layout": "5x5"}, "page.layout"),
+        ({"gain": 7}, "page.gain"),
+        ({"filters": ["notch"]}, "page.filters[0]"),
+        ({"dpi": 10_000}, "page.dpi"),
+        ({"lang": "ru"}, "page.lang"),
+        ("ru", "page"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused_at_the_start(tmp_path: Path, page: object, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        FolderExporter("x", {"folder": str(tmp_path), "documents": ["pdf"], "page": page})
+    assert [problem.path for problem in caught.value.problems] == [path]
+    assert "allowed" in caught.value.say("en") or "did you mean" in caught.value.say("en")
+
+
 # ---------------------------------------------------------------- when and where
 
 
@@ -249,6 +357,8 @@ def test_the_auto_report_goes_along(build: Build) -> None:
         ("stored", EventKind.EXAM_STORED),
         ("conclusion", EventKind.CONCLUSION),
         ("both", EventKind.EXAM_STORED | EventKind.CONCLUSION),
+        ("report", EventKind.AUTO_REPORT),
+        ("report+conclusion", EventKind.AUTO_REPORT | EventKind.CONCLUSION),
     ],
 )
 def test_the_exporter_wants_what_it_is_told(tmp_path: Path, when: str, kinds: EventKind) -> None:
@@ -384,9 +494,9 @@ def test_what_fails_half_way_leaves_nothing_and_succeeds_later(
     house.upload()
     with monkeypatch.context() as patch:
         if fatal == "write":
-            patch.setattr(folder_module, "_write", fail)
+            patch.setattr(folder_module, "write", fail)
         elif fatal == "sync":
-            patch.setattr(folder_module, "_sync", fail)
+            patch.setattr(folder_module, "sync", fail)
         else:
             patch.setattr(Path, "rename", fail)
         with pytest.raises(Retryable) as caught:

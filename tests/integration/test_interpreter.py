@@ -32,6 +32,7 @@ from cardioserver.ecg.patient import Patient, Sex
 from cardioserver.ecg.recording import Recording
 from cardioserver.integration.exporter import Permanent, Retryable
 from cardioserver.integration.interpreter import ATTEMPTS_THAT_FAIL, SUBSCRIPTION, Interpreter
+from cardioserver.integration.printer import Printer
 from cardioserver.integration.source import ArchiveSource
 from cardioserver.integration.worker import DeliveryWorker, Pace
 from cardioserver.interpretation.errors import (
@@ -146,7 +147,7 @@ def house(database: Database, tmp_path: Path) -> Iterator[House]:
         world,
         Archive(database, bank, ids, Journal(database, tmp_path / "audit.waiting"), subscriptions=told),
         ingest,
-        ArchiveSource(database, bank),
+        ArchiveSource(database, bank, Printer()),
         engine,
         Interpreter(engine, database, (HOSPITAL,), threads=2, longest=30.0, leaves=False),
         Actor(world.account(world.hcf_a, Role.DOCTOR), "doctor", Role.DOCTOR, world.hcf_a),

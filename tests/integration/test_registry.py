@@ -113,7 +113,10 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         "exporters[5].options.name",
     ]
     said = error.say("en")
-    assert 'exporters[2].options.when = "sometimes": allowed is one of "stored", "conclusion", "both"' in said
+    assert (
+        'exporters[2].options.when = "sometimes": allowed is one of "stored", "report", "conclusion", "both"'
+        in said
+    )
     assert "did you mean `attempts`?" in said
     assert made[0].closed  # nothing is left half open
 
@@ -124,7 +127,7 @@ def test_a_value_of_an_option_is_never_taken_for_another_type(tmp_path: Path) ->
         {"threads": 0},
         {"hcf_ids": ["1"]},
         {"documents": []},
-        {"documents": ["pdf"]},
+        {"documents": ["fax"]},
     ):
         with pytest.raises(ConfigError):
             FolderExporter("x", {"folder": str(tmp_path)} | options)

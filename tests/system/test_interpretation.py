@@ -40,7 +40,7 @@ from tests.processes import PASSWORD, ServerProcess
 from tests.servers import wait_until
 
 HERE = Path(__file__).parent
-HARM = f"{HERE / 'harm'}:{HERE.parent / 'interpretation'}"
+HARM = f"{HERE / 'harm'}:{HERE.parent / 'interpretation'}:{HERE.parent / 'integration'}"
 ECG = made(TWELVE_LEADS)
 DEADLINE = 120.0  # seconds; what takes so long does not come
 PATIENT = Retry(attempts=1000, longest=0.2)

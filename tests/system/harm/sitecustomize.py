@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.util
 import sys
@@ -9,16 +10,19 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-WORKER = "cardioserver.interpretation.worker"
+HOSTILE = {
+    "cardioserver.interpretation.worker": "hostile",
+    "cardioserver.integration.pageworker": "hostilepages",
+}
 
 
 class Harm(importlib.abc.MetaPathFinder):
-    """Has ``tests/interpretation/hostile.py`` change the worker's module as soon as it is there."""
+    """Has a module of the tests change a worker's module as soon as that is there."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != WORKER:
+        if name not in HOSTILE:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -29,7 +33,7 @@ class Harm(importlib.abc.MetaPathFinder):
         def execute(module: ModuleType) -> None:
             honest(module)
             sys.modules[name] = module
-            import hostile  # noqa: F401
+            importlib.import_module(HOSTILE[name])
 
         spec.loader.exec_module = execute  # type: ignore[method-assign]
         return spec
