@@ -18,13 +18,19 @@ from cardioserver.signal.quality import Grade
 class Case:
     """An analysed record and its person.
 
-    ``misread`` are leads whose electrodes seem swapped: to the rules they do not exist.
+    Attributes
+    ----------
+    misread
+        Leads whose electrodes seem swapped: to the rules they do not exist.
+    is_ventricular
+        Whether the rhythm may begin in a ventricle.
     """
 
     format: SignalFormat
     analysis: Analysis
     person: Person
     misread: frozenset[Lead] = frozenset()
+    is_ventricular: bool = False
 
     @property
     def measurements(self) -> Measurements:
@@ -47,12 +53,10 @@ class Case:
     def is_readable(self) -> bool:
         """Whether the shape of the beats says something of the heart itself.
 
-        Not if the record is too poor, nor if the beats that were measured are paced or begin in a ventricle.
+        Not if the record is too poor, nor if the beats that were measured are paced or may be ventricular.
         """
-        return self.analysis.quality.grade is not Grade.POOR and self.dominant in (
-            BeatClass.NORMAL,
-            BeatClass.SUPRAVENTRICULAR,
-        )
+        own = self.dominant in (BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR)
+        return own and not self.is_ventricular and self.analysis.quality.grade is not Grade.POOR
 
     @property
     def axis(self) -> float | None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cardioserver.ecg.lead import Lead
-from cardioserver.interpretation.complexes import st_level, t_height
+from cardioserver.interpretation.complexes import WIDE_QRS_MS, st_level, t_height
 from cardioserver.interpretation.narrative import DOUBT, begun_small, clause
+from cardioserver.interpretation.rules.axis import degrees
 from cardioserver.interpretation.rules.quality import REVERSED
 from cardioserver.interpretation.statement import Section, Severity, Statement, Term, said
 from cardioserver.interpretation.territory import contiguous, named
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 AHA = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325)"
 RATE, SLOW, FAST = 20.0, 50.0, 100.0
 SHARE = 0.1
-LONG_PR_MS, WIDE_QRS_MS, QTC_MS = 200.0, 120.0, 60.0
+LONG_PR_MS, QTC_MS = 200.0, 60.0
 AXIS = 30.0  # degrees; from one day to the next it moves by less
 ST_UV, T_UV = 100.0, 100.0
 
@@ -83,7 +84,7 @@ ARROWS = {
     "pr": Phrase("PR {:.0f} → {:.0f} ms", "PQ {:.0f} → {:.0f} мс"),
     "qrs": Phrase("QRS {:.0f} → {:.0f} ms", "QRS {:.0f} → {:.0f} мс"),
     "qtc": Phrase("QTc {:.0f} → {:.0f} ms", "QTc {:.0f} → {:.0f} мс"),
-    "axis": Phrase("QRS axis {:.0f}° → {:.0f}°", "ось QRS {:.0f}° → {:.0f}°"),
+    "axis": Phrase("QRS axis {}° → {}°", "ось QRS {}° → {}°"),
 }
 
 Change = tuple[Term, Phrase]
@@ -145,10 +146,10 @@ def _numbers(before: Measurements, now: Measurements) -> Iterator[Change]:
     if before.qrs_axis is not None and now.qrs_axis is not None:
         turn = abs((now.qrs_axis - before.qrs_axis + 180) % 360 - 180)
         if turn >= AXIS:
-            yield STATUS, _arrow("axis", before.qrs_axis, now.qrs_axis)
+            yield STATUS, _arrow("axis", degrees(before.qrs_axis), degrees(now.qrs_axis))
 
 
-def _arrow(name: str, before: float, now: float) -> Phrase:
+def _arrow(name: str, before: float | str, now: float | str) -> Phrase:
     both = ARROWS[name]
     return Phrase(both.en.format(before, now), both.ru.format(before, now))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from cardioserver.interpretation.statement import Fact
 from cardioserver.signal.measurements import LeadMeasurements
 
+WIDE_QRS_MS = 120.0
+"""From here on a QRS is wide in adults (AHA/ACCF/HRS 2009, part III)."""
 SMALL_UV = 500.0  # waves below are written in small letters: qRs
 
 
@@ -59,6 +62,11 @@ def shape(lead: LeadMeasurements | None) -> str:
     return text
 
 
+def shapes(*leads: LeadMeasurements | None) -> tuple[Fact, ...]:
+    """The complexes in letters, as facts of those leads that are there."""
+    return tuple(Fact(f"{lead.lead.label}.shape", shape(lead)) for lead in leads if lead is not None)
+
+
 def t_height(lead: LeadMeasurements | None) -> float:
     """The T wave's larger deflection, with its sign."""
     up, down = _size(lead, "t_max"), _size(lead, "t_min")
@@ -68,6 +76,15 @@ def t_height(lead: LeadMeasurements | None) -> float:
 def j_point(lead: LeadMeasurements | None) -> float:
     """The level at the end of the QRS."""
     return _size(lead, "j")
+
+
+def st_start(lead: LeadMeasurements | None) -> float:
+    """The level where ST begins: at the end of the QRS, or after a J wave that still falls there.
+
+    P. Macfarlane et al., J. Am. Coll. Cardiol. 66:470, 2015.
+    """
+    later = None if lead is None else lead.st40
+    return j_point(lead) if later is None else min(j_point(lead), later)
 
 
 def st_level(lead: LeadMeasurements | None) -> float:

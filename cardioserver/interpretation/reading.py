@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.rules import (
+    anteriorfascicle,
     atria,
     avblock,
     axis,
@@ -15,13 +16,13 @@ from cardioserver.interpretation.rules import (
     electrolytes,
     elevation,
     escape,
-    fascicles,
     fibrillation,
     infarction,
     injury,
     leftventricle,
     pacing,
     pauses,
+    posteriorfascicle,
     preexcitation,
     printerval,
     qt,
@@ -34,9 +35,9 @@ from cardioserver.interpretation.rules import (
     summary,
     voltage,
 )
-from cardioserver.interpretation.statement import Section, Statement
+from cardioserver.interpretation.statement import Section, Statement, said
 
-RULES = (
+RHYTHM = (
     pacing.pacing,
     fibrillation.fibrillation,
     avblock.blocks,
@@ -45,13 +46,16 @@ RULES = (
     ectopy.ectopy,
     pauses.pauses,
     rate.rate,
+)
+SHAPES = (
     preexcitation.preexcitation,
     printerval.pr_interval,
     bundle.bundle,
-    fascicles.fascicles,
+    anteriorfascicle.anterior_fascicle,
     axis.axis,
     leftventricle.left_ventricle,
     rightventricle.right_ventricle,
+    posteriorfascicle.posterior_fascicle,
     children.children,
     atria.atria,
     voltage.voltage,
@@ -64,7 +68,7 @@ RULES = (
     qt.qt,
     summary.summary,
 )
-"""In the order in which they run: later ones know what earlier ones have found."""
+"""Rules in the order in which they run: later ones know what earlier ones have found."""
 
 MODULES = (
     quality,
@@ -79,7 +83,8 @@ MODULES = (
     printerval,
     preexcitation,
     bundle,
-    fascicles,
+    anteriorfascicle,
+    posteriorfascicle,
     axis,
     leftventricle,
     rightventricle,
@@ -103,6 +108,9 @@ def read(case: Case) -> tuple[Statement, ...]:
     """All statements about *case*, ordered by section."""
     found = list(quality.quality(case, ()))
     case = replace(case, misread=quality.misread(case))
-    for rule in RULES:
+    for rule in RHYTHM:
+        found += rule(case, tuple(found))
+    case = replace(case, is_ventricular=said(found, *escape.VENTRICULAR))
+    for rule in SHAPES:
         found += rule(case, tuple(found))
     return tuple(sorted(found, key=lambda statement: _ORDER[statement.section]))

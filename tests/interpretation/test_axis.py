@@ -50,6 +50,16 @@ def test_limits_of_children(age: float, sex: Sex, value: float, name: str) -> No
     assert axis_of(value if value <= 180 else value - 360, Person(sex, age)) == name
 
 
+@pytest.mark.parametrize(
+    ("value", "name", "words"),
+    [(90.3, "VERTICAL", "(90°)"), (-29.6, "LEFT", "(−30°)"), (-0.4, "HORIZONTAL", "(0°)")],
+)
+def test_the_axis_is_judged_as_it_is_printed(value: float, name: str, words: str) -> None:
+    stated = statements(case(qrs_axis=value))[f"AXIS_{name}"]
+    assert stated.ru.endswith(words)
+    assert stated.en.endswith(words)
+
+
 def test_normal_axis_in_words() -> None:
     stated = statements(case(qrs_axis=54.4))["AXIS_NORMAL"]
     assert stated.ru == "Нормальное положение электрической оси сердца (54°)"

@@ -46,11 +46,19 @@ CHILD = Person(Sex.MALE, 6.0)
         ({**LEFT, Lead.V6: {"activation_ms": 59}}, 130, MAN, "IVCD"),
         ({**RIGHT, Lead.I: {"s1_ms": 30}, Lead.V6: {"s1_ms": 30}}, 130, MAN, "IVCD"),
         ({**LEFT, **waves(Lead.V1, r1=700, s1=-600)}, 130, MAN, "IVCD"),
+        ({**LEFT, **waves(Lead.V2, r1=1500, s1=-400)}, 130, MAN, "IVCD"),
+        (waves(Lead.V1, r1=200, s1=-500, r2=100), 114, MAN, "QRS_UPPER"),
+        (waves(Lead.V1, r1=200, s1=-500, r2=100), 110, MAN, "RSR_V1"),
     ],
 )
 def test_bundle_branches(leads: Any, qrs: float, person: Person, code: str | None) -> None:
     found = statements(case(leads, person, qrs=qrs)).keys() & CONDUCTION
     assert found == ({code} if code else set())
+
+
+def test_a_slightly_wide_qrs_with_an_axis_far_to_the_left_is_no_left_bundle_branch_block() -> None:
+    assert "ILBBB" in statements(case(LEFT, qrs=114, qrs_axis=-40))
+    assert "ILBBB" not in statements(case(LEFT, qrs=114, qrs_axis=-50))
 
 
 def test_nothing_of_the_sort_is_said_of_paced_or_ventricular_beats() -> None:
@@ -99,9 +107,11 @@ POSTERIOR = {
         ({**ANTERIOR, Lead.aVR: {"activation_ms": 40}}, -44, set()),
         ({**ANTERIOR, **waves(Lead.I, r1=700), **waves(Lead.aVL, r1=800)}, -60, set()),
         ({**ANTERIOR, **waves(Lead.II, r1=800, s1=-700)}, -60, set()),
+        ({**ANTERIOR, **waves(Lead.II, q=-60, r1=300, s1=-700)}, -60, set()),  # an inferior infarction
         (POSTERIOR, 100, {"LPFB"}),
         (POSTERIOR, 99, set()),
         ({**POSTERIOR, **waves(Lead.III, r1=1200)}, 120, set()),
+        ({**POSTERIOR, **waves(Lead.V1, r1=900, s1=-200)}, 120, set()),  # the right ventricle
     ],
 )
 def test_fascicles(leads: Any, axis: float, codes: set[str]) -> None:

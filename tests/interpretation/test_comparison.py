@@ -61,16 +61,16 @@ def test_the_axis_goes_round_the_circle() -> None:
     assert "QRS axis 175" not in told
 
 
-RAISED = {lead: {"j": 250, "st60": 250, "t_max": 500} for lead in (Lead.II, Lead.III, Lead.aVF)} | {
-    Lead.aVL: {"j": -100, "st60": -100}
-}
+RAISED = {
+    lead: {"j": 250, "st40": 250, "st60": 250, "t_max": 500} for lead in (Lead.II, Lead.III, Lead.aVF)
+} | {Lead.aVL: {"j": -100, "st60": -100}}
 
 
 def test_new_elevation_is_new_ischaemia_and_its_end_a_regression() -> None:
     calm, ill = document(), document(RAISED)
     came = compare(calm, ill)
     assert "New or worsened ischemia or infarction: ST higher in II, III, aVF" in came.statements[0].en
-    assert "появилось: подъём сегмента ST в отведениях II, III, aVF" in came.text.ru
+    assert "появилось: острый инфаркт миокарда нижней стенки с подъёмом сегмента ST" in came.text.ru
     assert codes(ill, calm) == {"REGRESSION"}
 
 

@@ -92,9 +92,9 @@ def test_patterns(letters: str, codes: set[str]) -> None:
 
 
 def test_counts_and_frequency_are_said() -> None:
-    assert ectopic("nnnnvnnnnnnn")["PVC"].ru == "Желудочковые экстрасистолы: 1, одиночная"
-    assert ectopic("nnvnnvnnnvnn")["PVC"].ru == "Желудочковые экстрасистолы: 3, одиночные, частые"
-    assert ectopic(("n" * 40 + "v") * 5 + "n" * 200)["PVC"].ru == "Желудочковые экстрасистолы: 5, одиночные"
+    assert ectopic("nnnnvnnnnnnn")["PVC"].ru == "Желудочковая экстрасистолия: одиночная (1)"
+    assert ectopic("nnvnnvnnnvnn")["PVC"].ru == "Желудочковая экстрасистолия: одиночная, частая (3)"
+    assert ectopic(("n" * 40 + "v") * 5 + "n" * 200)["PVC"].ru == "Желудочковая экстрасистолия: одиночная (5)"
     assert ectopic("nnnnvvnnnvnn")["PVC"].en == "Ventricular premature complexes: 3, frequent"
     assert ectopic("nsnnnvvnnnvvnnn")["PVPCS"].en == "Paired ventricular premature complexes: 2"
 
@@ -162,6 +162,22 @@ def test_ectopic_beats_of_a_made_ecg() -> None:
 def test_pauses(intervals: list[float], code: str | None) -> None:
     found = statements(series("n" * 12, intervals)).keys() & {"SABLK", "SPAUS", "LRR"}
     assert found == ({code} if code else set())
+
+
+def test_seconds_are_written_as_each_language_does() -> None:
+    pause = statements(series("n" * 12, [0.8] * 5 + [2.3] + [0.8] * 5))["SPAUS"]
+    assert "2,3 с" in pause.ru
+    assert "2.3 s" in pause.en
+
+
+def test_an_early_beat_of_no_known_rhythm_is_not_premature() -> None:
+    given = series("nnsnnnnsnn")
+    unclear = Atrial((AtrialSpan(0, 5000, AtrialActivity.UNKNOWN, in_step=0.1, alike=0.3),))
+    unclear_beats = replace(given.analysis, atrial=unclear)
+    assert "PAC" in statements(given)
+    found = statements(replace(given, analysis=unclear_beats))
+    assert "ARRHY" in found
+    assert "PAC" not in found
 
 
 def test_the_pause_after_an_early_beat_is_none() -> None:

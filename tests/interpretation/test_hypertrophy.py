@@ -55,6 +55,8 @@ def test_strain_is_stated_with_hypertrophy_and_not_as_ischaemia() -> None:
     found = statements(case({**sokolow(1500, 2200, **STRAIN), Lead.V6: dict(STRAIN)}))
     assert {"LVH", "LVH_STRAIN", "ECG_ABNORMAL"} <= found.keys()
     assert not [code for code in found if code.startswith("ISC")]
+    doubtful = statements(case(waves(Lead.aVL, r1=1200, **STRAIN)))
+    assert doubtful["LVH"].certainty is doubtful["LVH_STRAIN"].certainty is Certainty.POSSIBLE
 
 
 def test_criteria_are_named_in_both_languages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.statement import Certainty
+from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
 from cardioserver.signal.beats import BeatClass
 from tests.interpretation.cases import MAN, WOMAN, case, statements, waves
 
@@ -37,9 +39,11 @@ def growing(*heights: float) -> Any:
 def test_large_q_waves_in_one_lead_are_told_and_make_the_ecg_borderline() -> None:
     found = statements(case(q(Lead.aVF, ms=16, deep=60, r=240)))
     assert {"QWAVE", "ECG_BORDERLINE"} <= found.keys()
-    assert found["QWAVE"].ru == "Увеличенные зубцы Q в отведении aVF"
+    assert found["QWAVE"].ru == "Увеличение зубца Q в отведении aVF"
     assert "QWAVE" not in statements(case(q(Lead.aVF, ms=16, deep=59, r=240)))
-    assert "QWAVE" not in statements(case(q(Lead.III, ms=16, deep=400, r=240)))
+    assert "QWAVE" not in statements(case(q(Lead.III, ms=40, deep=400, r=240)))
+    assert "QWAVE" in statements(case(q(Lead.III, ms=30, deep=400, r=240, t_max=0, t_min=-100)))
+    assert "QWAVE" not in statements(case(q(Lead.III, ms=29, deep=400, r=240, t_max=0, t_min=-100)))
     assert "QWAVE" not in statements(case(q(Lead.II, Lead.III, Lead.aVF)))
 
 
@@ -96,9 +100,9 @@ def test_certainty_and_reasons() -> None:
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        ({"t_max": 200}, "вероятно, рубцовые изменения"),
-        ({"t_max": 0, "t_min": -200}, "возможно, недавний"),
-        ({"j": 200, "st60": 200, "t_max": 500}, "возможно, острая стадия"),
+        ({"t_max": 200}, "рубцовая стадия"),
+        ({"t_max": 0, "t_min": -200}, "не исключён недавний"),
+        ({"j": 200, "st40": 200, "st60": 200, "t_max": 500}, "не исключена острая стадия"),
     ],
 )
 def test_age(after: dict[str, float], words: str) -> None:
@@ -149,8 +153,31 @@ def test_reciprocal_depression_makes_it_sure() -> None:
     alone = statements(case(raised))["STEMI_INFERIOR"]
     mirrored = statements(case({**raised, **AVL_LOW}))["STEMI_INFERIOR"]
     assert (alone.certainty, mirrored.certainty) == (Certainty.POSSIBLE, Certainty.DEFINITE)
-    assert mirrored.ru.startswith("Подъём сегмента ST в отведениях II, III, aVF: критерии острого инфаркта")
+    assert (
+        mirrored.ru
+        == "Острый инфаркт миокарда нижней стенки с подъёмом сегмента ST в отведениях II, III, aVF"
+    )
     assert "aVL.st60" in {fact.name for fact in mirrored.why}
+
+
+def test_a_j_wave_is_no_st_elevation() -> None:
+    assert stemi(st(150, Lead.II, Lead.aVF)) == {"INFERIOR"}
+    assert stemi(st(150, Lead.II, Lead.aVF, st20=120, st40=99, st60=90)) == set()
+
+
+def test_a_wide_qrs_raises_st_opposite_to_its_s_wave() -> None:
+    deep = {**waves(Lead.V3, r1=300, s1=-1600), **waves(Lead.V4, r1=300, s1=-1600)}
+    raised = {lead: {**fields, **st(380, lead)[lead]} for lead, fields in deep.items()}
+    assert stemi(raised) == {"ANTERIOR"}
+    assert not [code for code in statements(case(raised, qrs=150)) if code.startswith("STEMI")]
+
+
+def test_flutter_waves_are_no_st_elevation() -> None:
+    given = case(st(150, Lead.II, Lead.III, Lead.aVF), pr=None)
+    span = AtrialSpan(0, 5000, AtrialActivity.FLUTTER, alike=1.0, cycle=0.2, ratio=2)
+    fluttering = replace(given, analysis=replace(given.analysis, atrial=Atrial((span,))))
+    assert "AFLT" in statements(fluttering)
+    assert "STEMI_INFERIOR" not in statements(fluttering)
 
 
 def test_early_repolarisation_is_told_from_an_occlusion() -> None:
@@ -168,17 +195,17 @@ def test_early_repolarisation_is_told_from_an_occlusion() -> None:
 
 
 def test_an_old_infarction_with_low_t_is_an_aneurysm() -> None:
-    scar = {**qs(Lead.V2, Lead.V3, Lead.V4, deep=1500, j=250, st60=250, t_max=300)}
+    scar = {**qs(Lead.V2, Lead.V3, Lead.V4, deep=1500, j=250, st40=250, st60=250, t_max=300)}
     assert "ANEUR" in statements(case(scar))
     assert stemi(scar) == set()
-    fresh = {**qs(Lead.V2, Lead.V3, Lead.V4, deep=1500, j=250, st60=250, t_max=700)}
+    fresh = {**qs(Lead.V2, Lead.V3, Lead.V4, deep=1500, j=250, st40=250, st60=250, t_max=700)}
     assert stemi(fresh)
 
 
 def test_hypertrophy_explains_st_elevation_in_front() -> None:
     high = {
-        **waves(Lead.V1, r1=100, s1=-2200, j=220, st60=220),
-        **waves(Lead.V2, r1=200, s1=-2600, j=230, st60=230, t_max=500),
+        **waves(Lead.V1, r1=100, s1=-2200, j=220, st40=220, st60=220),
+        **waves(Lead.V2, r1=200, s1=-2600, j=230, st40=230, st60=230, t_max=500),
         Lead.V5: {"r1": 2200},
     }
     assert "LVH" in statements(case(high))
@@ -186,8 +213,8 @@ def test_hypertrophy_explains_st_elevation_in_front() -> None:
 
 
 LEFT_BLOCK = {
-    **waves(Lead.V1, r1=100, s1=-1500, j=200, st60=200),
-    **waves(Lead.V2, r1=100, s1=-2000, j=300, st60=300),
+    **waves(Lead.V1, r1=100, s1=-1500, j=200, st40=200, st60=200),
+    **waves(Lead.V2, r1=100, s1=-2000, j=300, st40=300, st60=300),
     **waves(Lead.I, r1=900),
     **waves(Lead.V5, r1=1200, activation_ms=75, j=-100, st60=-100),
     **waves(Lead.V6, r1=1100, activation_ms=75, j=-100, st60=-100),
@@ -198,11 +225,11 @@ LEFT_BLOCK = {
     ("changes", "points"),
     [
         ({}, None),
-        (waves(Lead.V6, r1=1100, activation_ms=75, j=100, st60=100), 5),
-        (waves(Lead.V6, r1=1100, activation_ms=75, j=99, st60=99), None),
+        (waves(Lead.V6, r1=1100, activation_ms=75, j=100, st40=100, st60=100), 5),
+        (waves(Lead.V6, r1=1100, activation_ms=75, j=99, st40=99, st60=99), None),
         (waves(Lead.V2, r1=100, s1=-2000, j=-100, st60=-100), 3),
-        (waves(Lead.V2, r1=100, s1=-2000, j=500, st60=500), 2),
-        (waves(Lead.V2, r1=100, s1=-2000, j=499, st60=499), None),
+        (waves(Lead.V2, r1=100, s1=-2000, j=500, st40=500, st60=500), 2),
+        (waves(Lead.V2, r1=100, s1=-2000, j=499, st40=499, st60=499), None),
     ],
 )
 def test_sgarbossa(changes: Any, points: int | None) -> None:
@@ -217,6 +244,8 @@ def test_sgarbossa(changes: Any, points: int | None) -> None:
 def test_no_infarction_in_a_paced_ecg() -> None:
     found = statements(case(qs(Lead.II, Lead.III, Lead.aVF), kind=BeatClass.PACED, qrs=160))
     assert not found.keys() & INFARCTIONS
+    concordant = waves(Lead.V6, r1=1100, j=200, st40=200, st60=200)
+    assert "STEMI_SGARBOSSA" not in statements(case(concordant, kind=BeatClass.PACED, qrs=160))
 
 
 COVED = {"j": 250, "st20": 220, "st40": 180, "st60": 140, "st80": 90, "t_max": 0, "t_min": -200}

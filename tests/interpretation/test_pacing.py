@@ -37,6 +37,13 @@ def test_pacing_on_demand() -> None:
     assert found["PACED"].ru == "Стимуляция в режиме «по требованию»: навязано 6 из 11 комплексов"
 
 
+def test_a_beat_of_the_paced_form_whose_spike_was_not_seen_is_no_demand() -> None:
+    spikes = [at - 0.06 for n, at in enumerate(BEATS) if n != 5]
+    found = statements(recorded(BEATS, 10, p=[], broad=range(40), spikes=spikes))
+    assert "PACE" in found
+    assert "PACED" not in found
+
+
 def test_spikes_that_nothing_answers() -> None:
     spikes = [at - 0.06 for at in BEATS]
     lost = [at for n, at in enumerate(BEATS) if n not in (4, 8)]

@@ -118,8 +118,8 @@ def test_an_abbreviation_keeps_its_capitals_after_a_doubt() -> None:
             )
         )
     )
-    assert "Possible: ST-T changes in V4, V5" in text.en
-    assert "Возможно: изменения ST-T" in text.ru
+    assert "Possible: signs of anterolateral ischemia (ST-T changes in V4, V5)" in text.en
+    assert "Возможно: признаки ишемии" in text.ru
 
 
 @pytest.mark.parametrize("code", VOCABULARY)

@@ -51,7 +51,7 @@ RIGHT_BLOCK = {
         (t_wave(-80, Lead.III, Lead.aVL), set()),
         ({**t_wave(115, Lead.V5, Lead.V6), Lead.V6: {"t_max": 115, "r1": 1200}}, {"LOWT"}),
         (t_wave(130, Lead.V5, Lead.V6), set()),
-        ({Lead.V2: {"j": 210, "st60": 210}}, {"STE_"}),
+        ({Lead.V2: {"j": 210, "st40": 210, "st60": 210}}, {"STE_"}),
     ],
 )
 def test_st_and_t(leads: Any, codes: set[str]) -> None:
@@ -78,8 +78,18 @@ def test_st_and_t_together_are_surer_and_named() -> None:
     }
     stated = statements(case(both))["ISCAL"]
     assert stated.certainty is Certainty.PROBABLE
-    assert stated.ru == "Изменения ST-T в отведениях V4–V6, возможна ишемия переднебоковой стенки"
+    assert stated.ru == "Признаки ишемии переднебоковой стенки (изменения ST-T в отведениях V4–V6)"
     assert {"V4.st80", "V6.t"} <= {fact.name for fact in stated.why}
+
+
+def test_t_inverted_by_an_infarction_is_not_told_again() -> None:
+    scar = {
+        lead: {"q": -400, "q_ms": 45, "t_max": 0, "t_min": -200} for lead in (Lead.II, Lead.III, Lead.aVF)
+    }
+    found = statements(case(scar))
+    assert "не исключён недавний" in found["IMI"].ru
+    assert not found.keys() & CODES
+    assert "ISCLA" in statements(case({**scar, **t_wave(-200, Lead.V5, Lead.V6)}))
 
 
 QT = {"LNGQT", "QT_UPPER", "QT_SHORT"}

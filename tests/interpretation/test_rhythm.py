@@ -8,11 +8,12 @@ import pytest
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.recording import Recording
+from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.statement import Certainty, Section, Severity
 from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
 from cardioserver.signal.quality import Grade
-from tests.interpretation.cases import case
+from tests.interpretation.cases import MAN, case
 from tests.interpretation.cases import statements as said_of
 from tests.interpretation.rhythms import (
     P,
@@ -121,6 +122,58 @@ def test_p_waves_of_many_shapes_are_of_a_wandering_pacemaker() -> None:
     assert "WANDP" not in statements(recorded(steady(0.8), 10, p_share=(P, LOW_ATRIAL)))
 
 
+def test_an_inverted_end_of_a_long_p_wave_is_no_ectopic_rhythm() -> None:
+    low = {lead: {"p_max": 10, "p_min": -120} for lead in (Lead.II, Lead.aVF)}
+    assert "EAR" in said_of(case(low, pr=150))
+    hidden = said_of(case(low, pr=240))
+    assert "EAR" not in hidden
+    assert hidden["SR"].certainty is Certainty.PROBABLE
+
+
+def without_p(alike: float, *, grade: Grade = Grade.GOOD, person: Person = MAN, **intervals: float) -> Case:
+    given = case(grade=grade, person=person, pr=None, **intervals)
+    unseen = Atrial((AtrialSpan(0, 5000, AtrialActivity.UNKNOWN, in_step=0.1, alike=alike),))
+    return replace(given, analysis=replace(given.analysis, atrial=unseen))
+
+
+def test_narrow_irregular_beats_without_any_p_wave_are_possibly_fibrillation() -> None:
+    found = said_of(without_p(0.3))
+    assert found["AFIB"].certainty is Certainty.POSSIBLE
+    assert "Hindricks" in found["AFIB"].source
+    assert "ARRHY" in said_of(without_p(0.3, qrs=130.0))
+    few = replace(case(only=(Lead.II,), pr=None), analysis=without_p(0.3).analysis)
+    assert "AFIB" not in said_of(few)
+
+
+def test_a_fast_rhythm_of_very_broad_beats_is_never_called_sinus() -> None:
+    assert "STACH" in said_of(case(rate=130, qrs=150))
+    assert "STACH" in said_of(case(rate=115, qrs=180))
+    assert "WQTAC" in said_of(case(rate=148, qrs=180))
+
+
+def test_a_wide_tachycardia_is_told_of_a_poor_or_irregular_record_too() -> None:
+    poor = said_of(without_p(1.0, grade=Grade.POOR, rate=180.0, qrs=200.0))
+    assert poor["WQTAC"].certainty is Certainty.POSSIBLE
+    assert "QUALITY_POOR" in poor
+    assert "WQTAC" in said_of(without_p(0.4, rate=180.0, qrs=200.0))
+    assert "UNRHY" in said_of(without_p(1.0, grade=Grade.POOR, rate=180.0, qrs=90.0))
+
+
+def test_beats_that_may_be_ventricular_tell_nothing_of_the_heart_itself() -> None:
+    scar = {lead: {"q": -900, "q_ms": 60} for lead in (Lead.II, Lead.III, Lead.aVF)}
+    block = {Lead.V1: {"r2": 600, "r2_ms": 60}, Lead.V6: {"s1": -400, "s1_ms": 70}}
+    given = without_p(1.0, rate=150.0, qrs=150.0)
+    made = replace(given, analysis=replace(given.analysis, leads=case({**scar, **block}).analysis.leads))
+    found = said_of(made)
+    assert found["CRBBB"].certainty is Certainty.POSSIBLE
+    assert not found.keys() & {"IMI", "IVCD", "AXIS_NORMAL"}
+
+
+@pytest.mark.parametrize(("age", "code"), [(0.2, "ACJR"), (50.0, "SVTAC")])
+def test_what_is_fast_without_p_waves_depends_on_the_age(age: float, code: str) -> None:
+    assert code in said_of(without_p(1.0, person=Person(age=age), rate=140.0, qrs=60.0))
+
+
 def test_a_poor_record_without_p_waves_has_no_named_rhythm() -> None:
     given = case(grade=Grade.POOR, pr=None)
     unclear = Atrial((AtrialSpan(0, 5000, AtrialActivity.UNKNOWN, in_step=0.1, alike=1.0),))
@@ -169,3 +222,4 @@ def test_a_rate_is_judged_as_it_is_printed() -> None:
 def test_a_rigid_rhythm_is_called_so() -> None:
     assert "ритм ригидный" in statements(recorded(steady(0.8), 10))["RATE_NORMAL"].ru
     assert "ригидный" not in statements(recorded(wild(0.8), 10))["RATE_NORMAL"].ru
+    assert "ригидный" not in statements(recorded(steady(0.5), 10))["RATE_FAST"].ru

@@ -114,7 +114,8 @@ def _grows(case: Case, span: AtrialSpan) -> bool:
         for pause in pauses
         if span.start <= beats[pause] * case.format.rate < span.stop
     ]
-    return bool(changes) and float(np.nanmedian(changes)) >= LONGER_S
+    known = [change for change in changes if np.isfinite(change)]
+    return bool(known) and float(np.median(known)) >= LONGER_S
 
 
 def _pr(beat: float, waves: Signal) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, shape
+from cardioserver.interpretation.complexes import net_qrs, q_depth, r_height, shapes
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
@@ -20,6 +20,7 @@ RIGHT_PEAK_MS = 50.0  # R peak time in V1
 LEFT_PEAK_MS = 60.0  # R peak time in I, V5 and V6
 NO_Q_UV = 50.0  # half a millimetre on paper
 SMALL_R = 0.34  # of the S wave: r in V1 with a left bundle-branch block is small
+FASCICULAR_AXIS = -45.0  # degrees; up to here the anterior fascicle alone explains a slightly wide QRS
 
 CRBBB = Term(
     "CRBBB", Section.CONDUCTION, Severity.ABNORMAL,
@@ -74,26 +75,25 @@ def bundle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Right, left or nonspecific; complete or incomplete."""
     qrs = case.measurements.qrs
     v1 = case.lead(Lead.V1)
-    if qrs is None or v1 is None or not case.is_readable or said(found, WPW):
+    if qrs is None or v1 is None or not (case.is_readable or case.is_ventricular) or said(found, WPW):
         return
     incomplete, complete = limits(case)
     duration = Fact("qrs", qrs, "ms", f"≥ {complete if qrs >= complete else incomplete:g}")
     right, left = right_pattern(case), left_pattern(case)
-    facts = (
-        duration,
-        *(Fact(f"{lead.label}.shape", shape(case.lead(lead))) for lead in (Lead.V1, Lead.I, Lead.V6)),
-    )
-    if qrs >= complete:
-        term = CRBBB if right else CLBBB if left else IVCD
-        yield term.state(*facts, qrs=qrs)
+    facts = shapes(v1, case.lead(Lead.I), case.lead(Lead.V6))
+    if qrs >= complete and case.is_ventricular:
+        if right or left:
+            yield (CRBBB if right else CLBBB).state(duration, *facts, qrs=qrs, certainty=Certainty.POSSIBLE)
+    elif qrs >= complete:
+        yield (CRBBB if right else CLBBB if left else IVCD).state(duration, *facts, qrs=qrs)
     elif qrs >= incomplete and right:
-        yield IRBBB.state(*facts, qrs=qrs)
-    elif qrs >= incomplete and left:
-        yield ILBBB.state(*facts, qrs=qrs, certainty=Certainty.POSSIBLE)
-    elif (v1.r2 or 0.0) >= LEAST_R2_UV:
-        yield RSR.state(Fact("V1.r2", v1.r2 or 0.0, "µV", f"≥ {LEAST_R2_UV:g}"), *facts[1:])
+        yield IRBBB.state(duration, *facts, qrs=qrs)
+    elif qrs >= incomplete and left and (case.axis or 0.0) > FASCICULAR_AXIS:
+        yield ILBBB.state(duration, *facts, qrs=qrs, certainty=Certainty.POSSIBLE)
     elif qrs > incomplete and _is_long(case, qrs):
         yield LONG_QRS.state(duration, qrs=qrs)
+    elif (v1.r2 or 0.0) >= LEAST_R2_UV:
+        yield RSR.state(Fact("V1.r2", v1.r2 or 0.0, "µV", f"≥ {LEAST_R2_UV:g}"), *facts)
 
 
 def right_pattern(case: Case) -> bool:
@@ -119,12 +119,13 @@ def _late_r(case: Case, name: Lead) -> bool:
 
 
 def left_pattern(case: Case) -> bool:
-    """V1 negative with a small r; I, V5 and V6 without q; R late in I, or in V5 and V6."""
+    """V1 negative with a small r, V2 negative; I, V5 and V6 without q; R late in I, or in V5 and V6."""
     v1, one = case.lead(Lead.V1), case.lead(Lead.I)
     chest = [lead for lead in (case.lead(name) for name in (Lead.V5, Lead.V6)) if lead is not None]
     if v1 is None or one is None or not chest or v1.r2 is not None:
         return False
-    if r_height(v1) > SMALL_R * (r_height(v1) - net_qrs(v1)) or net_qrs(one) <= 0:
+    small = r_height(v1) <= SMALL_R * (r_height(v1) - net_qrs(v1))
+    if not small or net_qrs(case.lead(Lead.V2)) > 0 or net_qrs(one) <= 0:
         return False
     if any(q_depth(lead) > NO_Q_UV for lead in (one, *chest)):
         return False

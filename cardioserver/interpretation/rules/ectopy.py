@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from cardioserver.interpretation.beatseries import BeatSeries, Run, repeats, runs
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.rules import escape
 from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
 from cardioserver.interpretation.statement import Fact, Section, Severity, Statement, Term, said
 from cardioserver.language import Phrase
@@ -31,7 +32,7 @@ SUSTAINED_S = 30.0
 VENTRICULAR = Term(
     "PVC", Section.RHYTHM, Severity.ABNORMAL,
     "Ventricular premature complexes: {count:.0f}{manner_en}",
-    "Желудочковые экстрасистолы: {count:.0f}{manner_ru}", SOURCE,
+    "Желудочковая экстрасистолия{manner_ru} ({count:.0f})", SOURCE,
 )  # fmt: skip
 VENTRICULAR_PAIRS = Term(
     "PVPCS", Section.RHYTHM, Severity.ABNORMAL,
@@ -41,7 +42,7 @@ VENTRICULAR_PAIRS = Term(
 POLYMORPHIC = Term(
     "PVC_POLYMORPHIC", Section.RHYTHM, Severity.ABNORMAL,
     "Ventricular premature complexes of {forms:.0f} forms",
-    "Желудочковые экстрасистолы полиморфные (форм: {forms:.0f})", SOURCE,
+    "Полиморфные желудочковые экстрасистолы (форм: {forms:.0f})", SOURCE,
 )  # fmt: skip
 INTERPOLATED_VENTRICULAR = Term(
     "VIC", Section.RHYTHM, Severity.ABNORMAL,
@@ -71,7 +72,7 @@ ESCAPES = Term(
 SUPRAVENTRICULAR = Term(
     "PAC", Section.RHYTHM, Severity.BORDERLINE,
     "Supraventricular premature complexes: {count:.0f}{manner_en}",
-    "Наджелудочковые экстрасистолы: {count:.0f}{manner_ru}", SOURCE,
+    "Наджелудочковая экстрасистолия{manner_ru} ({count:.0f})", SOURCE,
 )  # fmt: skip
 SUPRAVENTRICULAR_PAIRS = Term(
     "PAPCS", Section.RHYTHM, Severity.ABNORMAL,
@@ -96,7 +97,9 @@ TERMS = (
     BIGEMINY, TRIGEMINY,
 )  # fmt: skip
 
-ALONE, FREQUENT = Phrase("isolated", "одиночные"), Phrase("frequent", "частые")
+WITHOUT_ORDER = (FIBRILLATION, FLUTTER, escape.IRREGULAR, escape.UNDETERMINED, escape.WIDE_TACHYCARDIA)
+"""Rhythms in which an early narrow beat is no premature one."""
+ALONE, FREQUENT = Phrase("isolated", "одиночная"), Phrase("frequent", "частая")
 FROM_VENTRICLES = Phrase("Ventricular", "Желудочковая")
 FROM_ABOVE = Phrase("Supraventricular", "Наджелудочковая")
 
@@ -106,7 +109,7 @@ def ectopy(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     series = BeatSeries.of(case)
     if case.dominant not in (BeatClass.VENTRICULAR, None):
         yield from _ventricular(series, wild=said(found, FIBRILLATION))
-    if case.dominant is BeatClass.NORMAL and not said(found, FIBRILLATION, FLUTTER):
+    if case.dominant is BeatClass.NORMAL and not said(found, *WITHOUT_ORDER):
         yield from _supraventricular(series)
 
 
@@ -167,7 +170,7 @@ def _counted(term: Term, marked: Mask, series: BeatSeries) -> Statement:
         severity=Severity.NORMAL if usual else None,
         count=count,
         manner_en="".join(f", {word.en}" for word in words),
-        manner_ru="".join(f", {word.ru}" for word in words),
+        manner_ru=(": " if words else "") + ", ".join(word.ru for word in words),
     )  # fmt: skip
 
 

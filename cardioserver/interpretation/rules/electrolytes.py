@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.complexes import r_height, t_height
+from cardioserver.interpretation.complexes import WIDE_QRS_MS, r_height, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.leftventricle import LVH
 from cardioserver.interpretation.rules.preexcitation import WPW
@@ -17,19 +17,19 @@ from cardioserver.signal.measurements import LeadMeasurements, Measurements
 POTASSIUM_SOURCE = "N. Durfey et al., West. J. Emerg. Med. 18:963, 2017"
 DIGITALIS_SOURCE = "B. Surawicz and T. Knilans, Chou's Electrocardiography in Clinical Practice, 6th ed."
 PEAKED_UV, PEAKED_SHARE = 1000.0, 0.75  # of R
-WIDE_QRS_MS, LONG_PR_MS, SLOW = 120.0, 200.0, 50.0
+LONG_PR_MS, SLOW = 200.0, 50.0
 SAG_UV, TALL_R_UV, SHORT_QTC_MS = -50.0, 500.0, 400.0
 
 POTASSIUM = Term(
     "EL", Section.REPOLARISATION, Severity.ABNORMAL,
-    "Tall peaked T waves in {leads}: exclude hyperkalemia",
-    "Высокие заострённые зубцы T в {leads}: исключить гиперкалиемию", POTASSIUM_SOURCE,
+    "Signs of hyperkalemia (tall peaked T waves in {leads})",
+    "Признаки гиперкалиемии (высокие заострённые зубцы T в {leads})", POTASSIUM_SOURCE,
 )  # fmt: skip
 DIGITALIS = Term(
     "DIG", Section.REPOLARISATION, Severity.ABNORMAL,
-    "Sagging ST depression with a short QT in {leads}: consistent with digitalis effect",
-    "Корытообразная депрессия сегмента ST с коротким QT в {leads}: "
-    "возможно действие сердечных гликозидов", DIGITALIS_SOURCE,
+    "Digitalis effect (sagging ST depression with a short QT in {leads})",
+    "Действие сердечных гликозидов (корытообразная депрессия сегмента ST с коротким QT в {leads})",
+    DIGITALIS_SOURCE,
 )  # fmt: skip
 TERMS = (POTASSIUM, DIGITALIS)
 

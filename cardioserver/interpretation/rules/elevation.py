@@ -8,6 +8,7 @@ from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import r_height, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
+from cardioserver.interpretation.rules.fibrillation import FLUTTER
 from cardioserver.interpretation.rules.injury import STEMI
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
@@ -27,7 +28,7 @@ WIDESPREAD_UV, WIDESPREAD_LEADS, ST_TO_T = 50.0, 6, 0.25
 EARLY_REPOLARISATION = Term(
     "EARLY_REPOL", Section.REPOLARISATION, Severity.NORMAL,
     "Early repolarization pattern in {leads}",
-    "Синдром (паттерн) ранней реполяризации желудочков в {leads}", EARLY,
+    "Паттерн ранней реполяризации желудочков в {leads}", EARLY,
 )  # fmt: skip
 TYPE_1 = Term(
     "BRUGADA_1", Section.REPOLARISATION, Severity.ABNORMAL,
@@ -41,15 +42,15 @@ TYPE_2 = Term(
 )  # fmt: skip
 PERICARDIAL = Term(
     "PERICARDITIS_PATTERN", Section.REPOLARISATION, Severity.ABNORMAL,
-    "Widespread ST elevation, consider pericarditis",
-    "Распространённый подъём сегмента ST, исключить перикардит", PERICARDITIS,
+    "Signs of pericarditis (widespread ST elevation)",
+    "Признаки перикардита (распространённый подъём сегмента ST)", PERICARDITIS,
 )  # fmt: skip
 TERMS = (EARLY_REPOLARISATION, TYPE_1, TYPE_2, PERICARDIAL)
 
 
 def elevation(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """In the order of danger; one of them at most."""
-    if not case.is_readable or said(found, CLBBB, WPW):
+    if not case.is_readable or said(found, CLBBB, WPW, FLUTTER):
         return
     brugada = None if said(found, CRBBB) else _brugada(case)
     if brugada:

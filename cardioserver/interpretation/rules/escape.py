@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import WIDE_QRS_MS
+from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
 from cardioserver.interpretation.rules.pacing import PACED
+from cardioserver.interpretation.rules.rate import limits
 from cardioserver.interpretation.rules.rhythm import BRADYCARDIA, ECTOPIC, RETROGRADE, SINUS
 from cardioserver.interpretation.rules.rhythm import TACHYCARDIA as SINUS_TACHYCARDIA
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
@@ -14,8 +17,7 @@ from cardioserver.signal.atrialsigns import REGULAR
 from cardioserver.signal.quality import Grade
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), categories C, D, F and G"
-WIDE_QRS_MS = 120.0
-IDIOVENTRICULAR, JUNCTIONAL, TACHYCARDIA = 50.0, 60.0, 100.0  # beats a minute: upper limits, and the lower
+IDIOVENTRICULAR = 50.0  # beats a minute, upper limit
 TOLD = (PACED, FIBRILLATION, FLUTTER, SINUS, BRADYCARDIA, SINUS_TACHYCARDIA, ECTOPIC, RETROGRADE)
 
 JUNCTIONAL_ESCAPE = Term(
@@ -51,6 +53,8 @@ UNDETERMINED = Term(
     "UNRHY", Section.RHYTHM, Severity.BORDERLINE,
     "The rhythm cannot be determined", "Ритм определить невозможно", SOURCE,
 )  # fmt: skip
+VENTRICULAR = (IDIOVENTRICULAR_RHYTHM, VENTRICULAR_ACCELERATED, WIDE_TACHYCARDIA)
+"""Rhythms that may begin in a ventricle."""
 TERMS = (
     JUNCTIONAL_ESCAPE, JUNCTIONAL_ACCELERATED, SUPRAVENTRICULAR, IDIOVENTRICULAR_RHYTHM,
     VENTRICULAR_ACCELERATED, WIDE_TACHYCARDIA, IRREGULAR, UNDETERMINED,
@@ -62,30 +66,41 @@ def escape(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     if said(found, *TOLD):
         return
     rate, qrs = case.measurements.rate, case.measurements.qrs
-    if rate is None or qrs is None or case.analysis.quality.grade is Grade.POOR:
+    if rate is None or qrs is None:
         yield UNDETERMINED.state()
         return
-    wide = qrs >= WIDE_QRS_MS
+    usual = norm(case.person, Quantity.QRS)
+    least = WIDE_QRS_MS if usual is None else usual.high
+    wide = qrs >= least
+    term, certainty = _named(case, rate, wide)
+    if case.analysis.quality.grade is Grade.POOR:
+        if term is not WIDE_TACHYCARDIA:
+            yield UNDETERMINED.state()
+            return
+        certainty = Certainty.POSSIBLE  # noise may look like this, but so may what kills
     facts = (
         Fact("rate", rate, "/min"),
-        Fact("qrs", qrs, "ms", f"{'≥' if wide else '<'} {WIDE_QRS_MS:g}"),
+        Fact("qrs", qrs, "ms", f"{'≥' if wide else '<'} {least:g}"),
         Fact("atrial.p_in_step", in_step, "") if (in_step := _in_step(case)) is not None else None,
     )
-    term, certainty = _named(case, rate, wide)
     yield term.state(*(fact for fact in facts if fact is not None), certainty=certainty)
 
 
 def _named(case: Case, rate: float, wide: bool) -> tuple[Term, Certainty]:
-    """The rhythm by its rate and the width of the QRS."""
+    """The rhythm by its rate, for the age, and the width of the QRS."""
     alike = [span.alike for span in case.analysis.atrial.spans if span.alike is not None]
-    if alike and min(alike) < REGULAR:
+    irregular = bool(alike) and min(alike) < REGULAR
+    slow, fast, _ = limits(case)
+    if round(rate) > fast and wide:
+        return WIDE_TACHYCARDIA, Certainty.POSSIBLE if irregular else Certainty.DEFINITE
+    if irregular:
         return IRREGULAR, Certainty.POSSIBLE
-    if rate > TACHYCARDIA:
-        return (WIDE_TACHYCARDIA, Certainty.DEFINITE) if wide else (SUPRAVENTRICULAR, Certainty.PROBABLE)
+    if round(rate) > fast:
+        return SUPRAVENTRICULAR, Certainty.PROBABLE
     if wide:
-        slow = rate < IDIOVENTRICULAR
-        return (IDIOVENTRICULAR_RHYTHM if slow else VENTRICULAR_ACCELERATED), Certainty.POSSIBLE
-    return (JUNCTIONAL_ESCAPE if rate < JUNCTIONAL else JUNCTIONAL_ACCELERATED), Certainty.POSSIBLE
+        escaped = rate < IDIOVENTRICULAR
+        return (IDIOVENTRICULAR_RHYTHM if escaped else VENTRICULAR_ACCELERATED), Certainty.POSSIBLE
+    return (JUNCTIONAL_ESCAPE if round(rate) < slow else JUNCTIONAL_ACCELERATED), Certainty.POSSIBLE
 
 
 def _in_step(case: Case) -> float | None:

@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import WIDE_QRS_MS
 from cardioserver.interpretation.rules.rate import FAST, SLOW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.language import Phrase
 from cardioserver.signal.atrial import AtrialActivity, AtrialSpan
+from cardioserver.signal.atrialsigns import REGULAR
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category E"
+ESC = "ESC 2020 guidelines on atrial fibrillation (G. Hindricks et al., Eur. Heart J. 42:373)"
 SURE_ODDS = 1.4  # natural logarithm: four to one
 WHOLE = 0.95  # share of the record from which on no share is named
+FEWEST_LEADS = 3  # fewer may hide P waves
 LEAST_SHARE = 0.02  # of a long record; less is left to chance findings
 
 FIBRILLATION = Term(
@@ -38,12 +42,35 @@ VARIABLE = Phrase("variable AV conduction", "неправильная форма
 
 def fibrillation(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Atria without P waves: fibrillating, or in flutter."""
-    atrial = case.analysis.atrial
-    for activity, say in ((AtrialActivity.FIBRILLATION, _fibrillation), (AtrialActivity.FLUTTER, _flutter)):
-        share = atrial.share(activity)
-        if share > (LEAST_SHARE if len(atrial.spans) > 1 else 0.0):
-            spans = [span for span in atrial.spans if span.activity is activity]
+    every = case.analysis.atrial.spans
+    fibrillating = [span for span in every if span.activity is AtrialActivity.FIBRILLATION]
+    flutter = [span for span in every if span.activity is AtrialActivity.FLUTTER]
+    for spans, say in ((fibrillating, _fibrillation), (flutter, _flutter)):
+        share = _length(spans) / max(_length(every), 1)
+        if share > (LEAST_SHARE if len(every) > 1 else 0.0):
             yield say(case, spans, _share(share))
+    if not fibrillating and not flutter and _is_without_p(case):
+        response = _response(_rate(case, every))
+        yield FIBRILLATION.state(
+            *_facts(every),
+            certainty=Certainty.POSSIBLE,
+            source=ESC,
+            share_en="", share_ru="", response_en=response.en, response_ru=response.ru,
+        )  # fmt: skip
+
+
+def _length(spans: Sequence[AtrialSpan]) -> int:
+    return sum(span.stop - span.start for span in spans)
+
+
+def _is_without_p(case: Case) -> bool:
+    """Whether narrow beats are irregular throughout and no lead of several shows a P wave before them."""
+    if len(case.format.leads) < FEWEST_LEADS or (case.measurements.qrs or 0.0) >= WIDE_QRS_MS:
+        return False
+    spans = case.analysis.atrial.spans
+    irregular = all(span.alike is not None and span.alike < REGULAR for span in spans)
+    unseen = all(span.activity is AtrialActivity.UNKNOWN for span in spans)
+    return bool(spans) and irregular and unseen and case.measurements.pr is None and case.is_readable
 
 
 def _share(share: float) -> Phrase:
@@ -53,10 +80,7 @@ def _share(share: float) -> Phrase:
 
 
 def _fibrillation(case: Case, spans: Sequence[AtrialSpan], share: Phrase) -> Statement:
-    rate = _rate(case, spans)
-    response = NORMAL_RESPONSE
-    if rate is not None:
-        response = SLOW_RESPONSE if rate < SLOW else RAPID_RESPONSE if rate > FAST else NORMAL_RESPONSE
+    response = _response(_rate(case, spans))
     odds = float(np.median([span.odds or 0.0 for span in spans]))
     return FIBRILLATION.state(
         *_facts(spans),
@@ -64,6 +88,12 @@ def _fibrillation(case: Case, spans: Sequence[AtrialSpan], share: Phrase) -> Sta
         certainty=Certainty.DEFINITE if odds >= SURE_ODDS else Certainty.PROBABLE,
         share_en=share.en, share_ru=share.ru, response_en=response.en, response_ru=response.ru,
     )  # fmt: skip
+
+
+def _response(rate: float | None) -> Phrase:
+    if rate is None:
+        return NORMAL_RESPONSE
+    return SLOW_RESPONSE if rate < SLOW else RAPID_RESPONSE if rate > FAST else NORMAL_RESPONSE
 
 
 def _flutter(case: Case, spans: Sequence[AtrialSpan], share: Phrase) -> Statement:

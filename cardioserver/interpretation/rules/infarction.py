@@ -59,16 +59,17 @@ ALMI = _term("ALMI", "Anterolateral", "переднебоковой стенки
 LMI = _term("LMI", "Lateral", "боковой стенки")
 QWAVE = Term(
     "QWAVE", Section.INFARCTION, Severity.BORDERLINE,
-    "Large Q waves in {leads}", "Увеличенные зубцы Q в {leads}", INTERNATIONAL,
+    "Large Q in {leads}", "Увеличение зубца Q в {leads}", INTERNATIONAL,
 )  # fmt: skip
 TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI, QWAVE)
 
 INFERIOR_TERMS = {(False, False): IMI, (False, True): ILMI, (True, False): IPMI, (True, True): IPLMI}
 """By whether the posterior and the lateral wall take part."""
 
-ACUTE = Phrase("possibly acute", "возможно, острая стадия")
-RECENT = Phrase("age undetermined, possibly recent", "давность не определена, возможно, недавний")
-OLD = Phrase("probably old", "вероятно, рубцовые изменения")
+ACUTE = Phrase("possibly acute", "не исключена острая стадия")
+RECENT = Phrase("age undetermined, possibly recent", "давность не определена, не исключён недавний")
+TERRITORIES = frozenset(term.code for term in TERMS) - {QWAVE.code}
+OLD = Phrase("probably old", "по изменениям ST-T рубцовая стадия")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     elif posterior and not anterior and r_height(case.lead(Lead.V1)) >= TALL_R_UV:
         yield _stated(case, PMI, posterior)
     told = {lead for part in (inferior, anterior, lateral) if part for lead in part.leads}
-    large = [name for name in Q_LEADS if name not in told and _is_large(case.lead(name))]
+    large = [name for name in Q_LEADS if _is_large(case.lead(name))]
+    large += [Lead.III] if _is_large_in_iii(case.lead(Lead.III)) else []
     if large and not told and not said(found, RVH):
         facts = [
             Fact(f"{name.label}.q", -q_depth(case.lead(name)), "µV", f"≥ {LARGE_SHARE:g} R") for name in large
@@ -108,8 +110,20 @@ def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield QWAVE.state(*facts, leads=among(large))
 
 
+def scarred(found: Iterable[Statement]) -> frozenset[Lead]:
+    """The leads that an infarction among the statements *found* rests on."""
+    facts = (fact for one in found if one.code in TERRITORIES for fact in one.why)
+    return frozenset(Lead.parse(fact.name.split(".")[0]) for fact in facts)
+
+
 def _is_large(lead: LeadMeasurements | None) -> bool:
     return q_depth(lead) >= max(LEAST_UV, LARGE_SHARE * r_height(lead))
+
+
+def _is_large_in_iii(lead: LeadMeasurements | None) -> bool:
+    """Q of 30 ms and a quarter of R, more than is normal in III (universal definition), with T inverted."""
+    large = _is_large(lead) and q_depth(lead) >= DEEP_UV and q_ms(lead) >= LONG_MS
+    return large and t_height(lead) <= T_INVERTED_UV
 
 
 def _stated(case: Case, term: Term, first: Territory, *others: Territory | None) -> Statement:

@@ -7,8 +7,17 @@ from collections.abc import Iterator, Sequence
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
-from cardioserver.interpretation.complexes import j_point, peak_to_peak, r_height, s_depth, st_level, t_height
-from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
+from cardioserver.interpretation.complexes import (
+    j_point,
+    peak_to_peak,
+    r_height,
+    s_depth,
+    st_level,
+    st_start,
+    t_height,
+)
+from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB, IVCD
+from cardioserver.interpretation.rules.fibrillation import FLUTTER
 from cardioserver.interpretation.rules.infarction import ALMI, AMI, ASMI, has_acute_t
 from cardioserver.interpretation.rules.leftventricle import HVOLT, LVH, VCLVH
 from cardioserver.interpretation.rules.preexcitation import WPW
@@ -32,29 +41,31 @@ RAISED_UV = 100.0
 WOMEN_UV, MEN_UV, YOUNG_MEN_UV = 150.0, 200.0, 250.0  # in V2 and V3
 YOUNG = 40.0  # years
 LASTING = 0.75  # of the limit is still there 60 ms after the J point: no late end of the QRS
-HYPERTROPHY_SHARE = 0.25  # of S in V1 to V3: E. Armstrong et al., Am. J. Cardiol. 110:977, 2012
+DISCORDANT_SHARE = 0.25
+"""Of S, by which hypertrophy raises ST (in V1 to V3: E. Armstrong et al., Am. J. Cardiol. 110:977, 2012) or a
+block (S. Smith et al., Ann. Emerg. Med. 60:766, 2012)."""
 DEPRESSED_UV = -50.0
 OCCLUSION = 18.2  # Driver et al.'s score; below, anterior elevation is early repolarisation
 
 STEMI = {
     place: Term(
         f"STEMI_{place.name}", Section.INFARCTION, Severity.ABNORMAL,
-        f"ST elevation in {{leads}}: criteria for acute {WALL[place].en} infarction are met",
-        f"Подъём сегмента ST в {{leads}}: критерии острого инфаркта миокарда {WALL[place].ru}",
+        f"Acute {WALL[place].en} infarction with ST elevation in {{leads}}",
+        f"Острый инфаркт миокарда {WALL[place].ru} с подъёмом сегмента ST в {{leads}}",
         UDMI,
     )
     for place in Region
 }  # fmt: skip
 POSTERIOR = Term(
     "STEMI_POSTERIOR", Section.INFARCTION, Severity.ABNORMAL,
-    "ST depression with upright T in {leads}: acute posterior infarction is possible, record V7–V9",
-    "Депрессия сегмента ST с положительными T в {leads}: возможен острый инфаркт нижнебазальных "
-    "(задних) отделов, снять V7–V9", UDMI,
+    "Acute posterior infarction (ST depression with upright T in {leads}), record V7–V9",
+    "Острый инфаркт миокарда нижнебазальных (задних) отделов "
+    "(депрессия сегмента ST с положительными T в {leads}), снять V7–V9", UDMI,
 )  # fmt: skip
 ANEURYSM = Term(
     "ANEUR", Section.INFARCTION, Severity.ABNORMAL,
-    "Persistent ST elevation in {leads} after infarction, consistent with a ventricular aneurysm",
-    "Стойкий подъём сегмента ST в {leads} после инфаркта, возможна аневризма левого желудочка",
+    "Ventricular aneurysm (ST elevation beside Q waves in {leads})",
+    "Аневризма левого желудочка (подъём сегмента ST и зубцы Q в {leads})",
     SMITH,
 )  # fmt: skip
 TERMS = (*STEMI.values(), POSTERIOR, ANEURYSM)
@@ -65,7 +76,9 @@ def injury(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     if not case.is_readable or not case.is_adult or said(found, CLBBB, WPW):
         return
     hypertrophy = said(found, LVH, VCLVH, HVOLT)
-    raised = elevated(case, hypertrophy=hypertrophy)
+    raised = elevated(case, hypertrophy=hypertrophy, wide=said(found, IVCD))
+    if said(found, FLUTTER) and not _reciprocal(case, raised):
+        return  # flutter waves raise ST
     if not raised:
         if not said(found, CRBBB):
             yield from _posterior(case)
@@ -86,21 +99,21 @@ def limit(case: Case, lead: Lead) -> float:
     return YOUNG_MEN_UV if case.person.age is not None and case.person.age < YOUNG else MEN_UV
 
 
-def elevated(case: Case, *, hypertrophy: bool) -> tuple[Lead, ...]:
-    """Contiguous leads with ST elevation beyond what *hypertrophy* makes; not aVR."""
+def elevated(case: Case, *, hypertrophy: bool, wide: bool) -> tuple[Lead, ...]:
+    """Contiguous leads with ST elevation beyond what *hypertrophy* or a *wide* QRS makes; not aVR."""
     leads = []
     for name in TWELVE_LEADS:
         least = limit(case, name)
-        if hypertrophy and name in CHEST[:3]:
-            least = max(least, HYPERTROPHY_SHARE * s_depth(case.lead(name)))
+        if wide or (hypertrophy and name in CHEST[:3]):
+            least = max(least, DISCORDANT_SHARE * s_depth(case.lead(name)))
         if name is not Lead.aVR and is_raised(case.lead(name), least):
             leads.append(name)
     return contiguous(leads)
 
 
 def is_raised(lead: LeadMeasurements | None, limit: float) -> bool:
-    """Whether ST is at *limit* at the J point and still up 60 ms later."""
-    return j_point(lead) >= limit and st_level(lead) >= LASTING * limit
+    """Whether ST begins at *limit* and is still up 60 ms after the J point."""
+    return st_start(lead) >= limit and st_level(lead) >= LASTING * limit
 
 
 def _facts(case: Case, raised: Sequence[Lead]) -> list[Fact]:

@@ -9,8 +9,8 @@ from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import net_qrs, r_height, s_depth
+from cardioserver.interpretation.rules.anteriorfascicle import LAFB
 from cardioserver.interpretation.rules.bundle import CLBBB
-from cardioserver.interpretation.rules.fascicles import LAFB
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.language import Phrase
@@ -89,7 +89,7 @@ def left_ventricle(case: Case, found: Sequence[Statement]) -> Iterator[Statement
         criteria=Phrase(", ".join(each.name.en for each in met), ", ".join(each.name.ru for each in met)),
     )
     if certainty and strain:
-        yield LVH_STRAIN.state(*strain)
+        yield LVH_STRAIN.state(*strain, certainty=certainty)
 
 
 def _is_young(case: Case) -> bool:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from cardioserver.interpretation.beatseries import BeatSeries
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import WIDE_QRS_MS
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.language import Phrase
 from cardioserver.signal.atrial import AtrialActivity
@@ -18,7 +19,6 @@ Signal = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 SOURCE = "AHA/ACCF/HRS 2007, part II (J. Mason et al., Circulation 115:1325), category N"
-WIDE_QRS_MS = 120.0
 ATRIAL_S = (0.08, 0.35)  # from an atrial spike to the QRS
 FUSED_S = 0.05  # the same spike may fall into a QRS that began by itself
 REFRACTORY_S = 0.3  # a spike so soon after a QRS could not have captured
@@ -48,19 +48,30 @@ TRACKING = Phrase("ventricular, tracking the P waves", "P-синхронная �
 def pacing(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Which chambers are paced, whether always, and whether they follow."""
     series = BeatSeries.of(case)
-    paced = int(series.are(BeatClass.PACED).sum())
-    count = len(series.classes)
-    if not paced:
+    marked, count = series.are(BeatClass.PACED), len(series.classes)
+    if not marked.any():
         return
     chambers = _chambers(case, series)
-    yield PACED.state(
-        Fact("beats.paced", float(paced), "", f"of {count}"), chambers_en=chambers.en, chambers_ru=chambers.ru
-    )
-    if paced < count:
-        yield DEMAND.state(Fact("beats.paced", float(paced), "", f"of {count}"), paced=paced, beats=count)
+    own = _own(series, narrow=chambers is ATRIAL)
+    paced = int((marked | (~own & ~series.are(BeatClass.VENTRICULAR))).sum())
+    fact = Fact("beats.paced", float(paced), "", f"of {count}")
+    yield PACED.state(fact, chambers_en=chambers.en, chambers_ru=chambers.ru)
+    if own.any():
+        yield DEMAND.state(fact, paced=paced, beats=count)
     lost = _lost(case, series)
     if lost:
         yield NO_CAPTURE.state(Fact("spikes.lost", float(lost)), count=lost, certainty=Certainty.POSSIBLE)
+
+
+def _own(series: BeatSeries, *, narrow: bool) -> Mask:
+    """Which beats the heart conducts itself; one of the form of the paced ones was paced by an unseen spike.
+
+    Not so if the paced beats are *narrow*: from the atria on they are conducted as the others are.
+    """
+    paced = series.are(BeatClass.PACED)
+    own = series.are(BeatClass.NORMAL) | series.are(BeatClass.SUPRAVENTRICULAR)
+    alike = np.isin(series.forms, series.forms[paced & (series.forms >= 0)])
+    return own if narrow else own & ~alike
 
 
 def _spikes_before(case: Case, series: BeatSeries) -> list[list[float]]:

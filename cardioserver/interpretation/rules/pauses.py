@@ -14,6 +14,7 @@ from cardioserver.interpretation.rules.avblock import SECOND_DEGREE
 from cardioserver.interpretation.rules.fibrillation import FIBRILLATION, FLUTTER
 from cardioserver.interpretation.rules.rhythm import ARRHYTHMIA, SUDDEN
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
+from cardioserver.language import Phrase
 from cardioserver.signal.beats import BeatClass
 
 Mask = npt.NDArray[np.bool_]
@@ -26,19 +27,19 @@ SINUS = (rhythm.SINUS, rhythm.BRADYCARDIA, rhythm.TACHYCARDIA)
 
 PAUSE = Term(
     "SPAUS", Section.RHYTHM, Severity.ABNORMAL,
-    "Sinus pause: {count:.0f}, the longest of {longest:.1f} s; sinus arrest cannot be excluded",
-    "Паузы синусового ритма: {count:.0f}, наибольшая {longest:.1f} с; не исключена остановка синусового узла",
+    "Sinus pause: {count:.0f}, the longest of {longest} s; sinus arrest cannot be excluded",
+    "Паузы синусового ритма: {count:.0f}, наибольшая {longest} с; не исключена остановка синусового узла",
     SOURCE,
 )  # fmt: skip
 SINOATRIAL = Term(
     "SABLK", Section.RHYTHM, Severity.ABNORMAL,
-    "Sinoatrial block, second degree (pauses: {count:.0f}, the longest of {longest:.1f} s)",
-    "Синоатриальная блокада II степени (пауз: {count:.0f}, наибольшая {longest:.1f} с)", SOURCE,
+    "Sinoatrial block, second degree (pauses: {count:.0f}, the longest of {longest} s)",
+    "Синоатриальная блокада II степени (пауз: {count:.0f}, наибольшая {longest} с)", SOURCE,
 )  # fmt: skip
 LONG_RR = Term(
     "LRR", Section.RHYTHM, Severity.ABNORMAL,
-    "Long RR intervals: {count:.0f}, the longest of {longest:.1f} s",
-    "Паузы R–R: {count:.0f}, наибольшая {longest:.1f} с", SOURCE,
+    "Long RR intervals: {count:.0f}, the longest of {longest} s",
+    "Паузы R–R: {count:.0f}, наибольшая {longest} с", SOURCE,
 )  # fmt: skip
 NO_QRS = Term(
     "QRS_NONE", Section.RHYTHM, Severity.ABNORMAL,
@@ -80,9 +81,9 @@ def pauses(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     term = LONG_RR if not sinus else SINOATRIAL if whole and not said(found, ARRHYTHMIA) else PAUSE
     yield term.state(
         Fact("rr.pause", 1000 * longest, "ms", f"≥ {1000 * least:.0f}"),
-        certainty=Certainty.POSSIBLE if sinus else Certainty.DEFINITE,
+        certainty=Certainty.POSSIBLE if term is SINOATRIAL else Certainty.DEFINITE,
         count=len(lengths),
-        longest=longest,
+        longest=Phrase(f"{longest:.1f}", f"{longest:.1f}".replace(".", ",")),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import WIDE_QRS_MS
 from cardioserver.interpretation.norms import Norm, Quantity, norm
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.language import Phrase
@@ -17,7 +18,6 @@ LONG_MS = {Sex.MALE: 450.0, Sex.FEMALE: 460.0}
 CLEAR_MS = 20.0  # so far beyond the limit it is no matter of the method
 SHORT_MS = 340.0
 FAST = 100.0  # beats a minute; above, no formula makes a short QT believable
-WIDE_QRS_MS = 120.0
 
 LONG = Term(
     "LNGQT", Section.QT, Severity.ABNORMAL,
@@ -26,8 +26,8 @@ LONG = Term(
 )  # fmt: skip
 UPPER = Term(
     "QT_UPPER", Section.QT, Severity.BORDERLINE,
-    "QT interval at the upper limit of normal (QTc = {qtc:.0f} ms, {formula})",
-    "Интервал QT на верхней границе нормы (QTc = {qtc:.0f} мс, {formula})", AHA,
+    "Borderline prolonged QT interval (QTc = {qtc:.0f} ms, {formula})",
+    "Пограничное удлинение интервала QT (QTc = {qtc:.0f} мс, {formula})", AHA,
 )  # fmt: skip
 SHORT = Term(
     "QT_SHORT", Section.QT, Severity.ABNORMAL,

@@ -26,7 +26,7 @@ POOR = Term(
 POOR_LEADS = Term(
     "QUALITY_LEADS", Section.QUALITY, Severity.NORMAL,
     "Poor recording in {leads}: left out of the reading",
-    "Низкое качество записи в {leads}: при анализе не учитывались", SOURCE,
+    "Низкое качество записи в {leads}, из анализа {left_out}", SOURCE,
 )  # fmt: skip
 FEW_LEADS = Term(
     "LEADS_FEW", Section.QUALITY, Severity.NORMAL,
@@ -35,8 +35,8 @@ FEW_LEADS = Term(
 )  # fmt: skip
 REVERSED = Term(
     "ELECTRODES_SWAPPED", Section.QUALITY, Severity.BORDERLINE,
-    "Electrodes seem swapped ({electrodes}): {misread} may be misread, record again",
-    "Возможно, перепутаны электроды ({electrodes}): {misread} оценены недостоверно, повторить запись",
+    "Swapped electrodes ({electrodes}): {misread} may be misread, record again",
+    "Перепутаны электроды ({electrodes}): {misread} оценены недостоверно, повторить запись",
     REVERSAL_SOURCE,
 )  # fmt: skip
 UNKNOWN = Term(
@@ -76,7 +76,8 @@ def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     poor = [each for each in case.analysis.quality.leads if each.grade is Grade.POOR]
     if poor and case.analysis.quality.grade is not Grade.POOR:
         facts = [_reason(each) for each in poor]
-        yield POOR_LEADS.state(*facts, leads=among(each.lead for each in poor))
+        left_out = Phrase("", "исключены" if len(poor) > 1 else "исключено")
+        yield POOR_LEADS.state(*facts, leads=among(each.lead for each in poor), left_out=left_out)
     recorded = [lead for lead in TWELVE_LEADS if lead in case.format.leads]
     if any(lead not in recorded for lead in (Lead.I, Lead.II, *CHEST)):
         every = ", ".join(lead.label for lead in case.format.leads)

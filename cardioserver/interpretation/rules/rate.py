@@ -9,6 +9,7 @@ from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.statement import Fact, Section, Severity, Statement, Term
 from cardioserver.language import Phrase
+from cardioserver.signal.beats import BeatClass
 
 SLOW, FAST = 60.0, 100.0  # beats a minute
 MARKED = (45.0, 110.0)
@@ -72,7 +73,7 @@ def rate(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         term, limit = SLOW_RATE, f"< {slow:g}"
     elif said > fast:
         term, limit = FAST_RATE, f"> {fast:g}"
-    regularity = _regularity(case)
+    regularity = UNSAID if term is FAST_RATE else _regularity(case)
     yield term.state(
         Fact("rate", value, "/min", limit),
         severity=severity(case, said),
@@ -84,7 +85,9 @@ def rate(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
 
 
 def _regularity(case: Case) -> Phrase:
-    """Whether the beats follow each other like a clock; said of sinus rhythm and of any other."""
+    """Whether the beats follow each other like a clock; no news of a pacemaker or of a fast rate."""
+    if case.dominant is BeatClass.PACED:
+        return UNSAID
     intervals = BeatSeries.of(case).intervals * 1000
     rigid = len(intervals) >= FEWEST_INTERVALS and float(intervals.max() - intervals.min()) < RIGID_MS
     return RIGID if rigid else UNSAID

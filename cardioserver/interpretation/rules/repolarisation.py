@@ -10,6 +10,7 @@ from cardioserver.interpretation.complexes import r_height, t_height
 from cardioserver.interpretation.rules.bundle import CLBBB, CRBBB
 from cardioserver.interpretation.rules.elevation import EARLY_REPOLARISATION, PERICARDIAL, TYPE_1, TYPE_2
 from cardioserver.interpretation.rules.fibrillation import FLUTTER
+from cardioserver.interpretation.rules.infarction import scarred
 from cardioserver.interpretation.rules.injury import ANEURYSM, POSTERIOR, STEMI, is_raised, limit
 from cardioserver.interpretation.rules.leftventricle import LVH_STRAIN
 from cardioserver.interpretation.rules.preexcitation import WPW
@@ -35,8 +36,8 @@ def _ischaemic(code: str, place: Region) -> Term:
     wall = WALL[place]
     return Term(
         code, Section.REPOLARISATION, Severity.ABNORMAL,
-        f"ST-T changes in {{leads}}, consider {wall.en} ischemia",
-        f"Изменения ST-T в {{leads}}, возможна ишемия {wall.ru}", UDMI,
+        f"Signs of {wall.en} ischemia (ST-T changes in {{leads}})",
+        f"Признаки ишемии {wall.ru} (изменения ST-T в {{leads}})", UDMI,
     )  # fmt: skip
 
 
@@ -51,8 +52,8 @@ ISCHAEMIC = {
 }
 WIDESPREAD = Term(
     "ISC_", Section.REPOLARISATION, Severity.ABNORMAL,
-    "Widespread ST-T changes in {leads}, consider ischemia",
-    "Распространённые изменения ST-T в {leads}, возможна ишемия миокарда", UDMI,
+    "Signs of widespread ischemia (ST-T changes in {leads})",
+    "Признаки распространённой ишемии миокарда (изменения ST-T в {leads})", UDMI,
 )  # fmt: skip
 NONSPECIFIC_ST = Term(
     "NST_", Section.REPOLARISATION, Severity.BORDERLINE,
@@ -61,7 +62,7 @@ NONSPECIFIC_ST = Term(
 NONSPECIFIC_T = Term(
     "NDT", Section.REPOLARISATION, Severity.BORDERLINE,
     "Nonspecific T-wave changes (flat T) in {leads}",
-    "Неспецифические изменения зубца T (сглажен) в {leads}", AHA,
+    "Неспецифические изменения зубца T (сглаженность) в {leads}", AHA,
 )  # fmt: skip
 LOW_T = Term(
     "LOWT", Section.REPOLARISATION, Severity.NORMAL,
@@ -91,7 +92,8 @@ def repolarisation(case: Case, found: Sequence[Statement]) -> Iterator[Statement
     spared = set(CHEST[:4] if said(found, CRBBB, RVH) else CHEST[:1])
     leads = {name: lead for name in LEADS if name not in spared and (lead := case.lead(name)) is not None}
     depressed = tuple(name for name, lead in leads.items() if _is_depressed(lead))
-    inverted = contiguous(name for name, lead in leads.items() if _is_inverted(lead))
+    scars = scarred(found)  # where T is inverted by what is told already
+    inverted = contiguous(name for name, lead in leads.items() if _is_inverted(lead) and name not in scars)
     if contiguous(depressed) or inverted:
         yield _ischaemia(case, contiguous(depressed), inverted)
     else:

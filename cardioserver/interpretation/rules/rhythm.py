@@ -9,6 +9,7 @@ import numpy as np
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.beatseries import BeatSeries
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import WIDE_QRS_MS
 from cardioserver.interpretation.rules.avblock import SECOND_DEGREE
 from cardioserver.interpretation.rules.pacing import PACED
 from cardioserver.interpretation.rules.rate import limits, severity
@@ -23,9 +24,11 @@ SUDDEN = 1.6  # times the usual interval: a pause, and no arrhythmia
 INVERTED_UV = 50.0  # half a millimetre on paper
 SHAPES = 3  # of P waves, that a pacemaker which wanders has at least
 FEWEST_LEADS = 3  # in fewer, noise changes the shape of a P wave
-RETROGRADE_PR_MS = 120.0
-WIDE_QRS_MS = 120.0
+RETROGRADE_PR_MS, LONG_PR_MS = 120.0, 200.0
 FASTEST_SINUS = 220.0  # less the age in years, beats a minute
+CLEARLY_WIDE_MS, CLEARLY_FAST = 160.0, 120.0
+"""ms and beats a minute. A wider QRS speaks for a ventricular origin even beside a bundle-branch block (H.
+Wellens et al., Am. J. Med. 64:27, 1978); up to that rate a sinus tachycardia remains likelier."""
 SVT_RATE = 150.0  # beats a minute, from which on T and P cannot be told apart and other causes are likelier
 
 SINUS = Term("SR", Section.RHYTHM, Severity.NORMAL, "Sinus rhythm", "Синусовый водитель ритма", SOURCE)
@@ -70,8 +73,9 @@ def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     if rate > fast and _is_doubtful(case, rate):
         return
     seen = Fact("atrial.p_in_step", float(np.median(steps)))
-    if rate <= fast and _is_inverted(case):
-        pr, axis = case.measurements.pr, case.measurements.p_axis
+    pr, axis = case.measurements.pr, case.measurements.p_axis
+    hidden = pr is not None and pr > LONG_PR_MS  # so early a P wave begins in the T wave; its end is seen
+    if rate <= fast and not hidden and _is_inverted(case):
         term = RETROGRADE if pr is not None and pr < RETROGRADE_PR_MS else ECTOPIC
         facts = (seen,) if axis is None else (seen, Fact("p_axis", axis, "°"))
         yield term.state(*facts, certainty=Certainty.PROBABLE)
@@ -80,7 +84,7 @@ def rhythm(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     yield term.state(
         seen,
         Fact("rate", exact, "/min", f"{slow:g}–{fast:g}"),
-        certainty=Certainty.PROBABLE if case.measurements.pr is None else Certainty.DEFINITE,
+        certainty=Certainty.PROBABLE if pr is None or (hidden and _is_inverted(case)) else Certainty.DEFINITE,
         severity=severity(case, rate),
         source=source,
     )
@@ -103,10 +107,13 @@ def _atrial_rate(case: Case) -> float | None:
 def _is_doubtful(case: Case, rate: float) -> bool:
     """Whether a fast rhythm may well be no sinus tachycardia.
 
-    Faster than sinus nodes are; or without measured P waves, and fast or with broad QRS complexes.
+    Faster than sinus nodes are; with very broad QRS complexes, before which anything may look like a P wave;
+    or without measured P waves, and fast or with broad QRS complexes.
     """
     age, qrs = case.person.age, case.measurements.qrs
     if case.is_adult and rate > FASTEST_SINUS - (age or 0.0):
+        return True
+    if rate > CLEARLY_FAST and (qrs or 0.0) > CLEARLY_WIDE_MS:
         return True
     broad = qrs is None or qrs >= WIDE_QRS_MS
     return case.measurements.pr is None and (rate > SVT_RATE or broad)

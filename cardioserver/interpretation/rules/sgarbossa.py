@@ -1,4 +1,4 @@
-"""Acute infarction beside a left bundle-branch block or a paced rhythm."""
+"""Acute infarction beside a left bundle-branch block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from cardioserver.interpretation.complexes import j_point, net_qrs, peak_to_peak
 from cardioserver.interpretation.rules.bundle import CLBBB
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.interpretation.territory import CHEST
-from cardioserver.signal.beats import BeatClass
 
 SOURCE = "E. Sgarbossa et al., N. Engl. J. Med. 334:481, 1996; S. Smith et al., Ann. Emerg. Med. 60:766, 2012"
 CONCORDANT_UV, DISCORDANT_SHARE = 100.0, 0.25
@@ -19,8 +18,8 @@ ENOUGH_POINTS = 3
 
 STEMI_IN_BLOCK = Term(
     "STEMI_SGARBOSSA", Section.INFARCTION, Severity.ABNORMAL,
-    "Acute infarction by Sgarbossa's criteria ({points} points)",
-    "Острый инфаркт миокарда по критериям Sgarbossa (баллов: {points})", SOURCE,
+    "Signs of acute infarction by Sgarbossa's criteria ({points} points)",
+    "Признаки острого инфаркта миокарда по критериям Сгарбоссы (баллов: {points})", SOURCE,
 )  # fmt: skip
 TERMS = (STEMI_IN_BLOCK,)
 
@@ -28,9 +27,10 @@ TERMS = (STEMI_IN_BLOCK,)
 def sgarbossa(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Five points for concordant elevation, three for depression in V1–V3, two for too much discordance.
 
-    Discordance is measured as Smith et al. do, against the S wave.
+    Discordance is measured as Smith et al. do, against the S wave. Not of paced beats: the level before the
+    QRS, against which ST is measured, is that of the spike.
     """
-    if not said(found, CLBBB) and case.dominant is not BeatClass.PACED:
+    if not said(found, CLBBB) or not case.is_readable:
         return
     kinds: dict[int, list[Fact]] = {5: [], 3: [], 2: []}
     for name in TWELVE_LEADS:

@@ -16,7 +16,7 @@ LIMB_UV, CHEST_UV = 500.0, 1000.0
 LOW = Term(
     "LVOLT", Section.HYPERTROPHY, Severity.BORDERLINE,
     "Low QRS voltage in limb and chest leads",
-    "Низкий вольтаж QRS в отведениях от конечностей и грудных", SOURCE,
+    "Низкий вольтаж QRS в отведениях от конечностей и в грудных отведениях", SOURCE,
 )  # fmt: skip
 LOW_LIMB = Term(
     "LVOLT_LIMB", Section.HYPERTROPHY, Severity.NORMAL,
