@@ -41,7 +41,8 @@ def _term(code: str, severity: Severity, en: str, ru: str) -> Term:
 NONE = _term("NONE", Severity.NORMAL, "No significant change", "Без существенной динамики")
 LIMITED = _term(
     "LIMITED", Severity.NORMAL,
-    "The comparison is limited by the quality of the recordings", "Сравнение ограничено качеством записей",
+    "The comparison is limited by the quality or the leads of the recordings",
+    "Сравнение ограничено качеством записей или набором отведений",
 )  # fmt: skip
 RHYTHM = _term("RHYTHM", Severity.BORDERLINE, "Change in rhythm: {what}", "Изменение ритма: {what}")
 ISCHAEMIA = _term(
@@ -110,7 +111,11 @@ def compare(previous: Document, current: Document) -> Comparison:
         for term in TERMS
         if (parts := [what for kind, what in changes if kind is term])
     ]
-    if _is_doubtful(previous) or _is_doubtful(current):
+    if (
+        _is_doubtful(previous)
+        or _is_doubtful(current)
+        or set(previous.signal.leads) != set(current.signal.leads)
+    ):
         statements.insert(0, LIMITED.state())
     elif not statements:
         statements.append(NONE.state())
@@ -173,11 +178,17 @@ def _waves(before: Document, now: Document) -> Iterator[Change]:
             away = [abs(st_level(other)) > abs(st_level(one)) for name, one, other in pairs if name in leads]
             term = ISCHAEMIA if sum(away) * 2 > len(away) else REGRESSION
             yield term, Phrase(en.format(named(leads)), ru.format(named(leads)))
-    turned = contiguous(
-        name for name, one, other in pairs if t_height(one) >= T_UV and t_height(other) <= -T_UV
-    )
-    if turned:
-        yield ISCHAEMIA, Phrase(f"T inverted in {named(turned)}", f"инверсия T в {named(turned)}")
+    for first, second, term, en, ru in (
+        (1, -1, ISCHAEMIA, "T inverted in {}", "инверсия T в {}"),
+        (-1, 1, REGRESSION, "T upright again in {}", "T снова положительный в {}"),
+    ):
+        turned = contiguous(
+            name
+            for name, one, other in pairs
+            if first * t_height(one) >= T_UV and second * t_height(other) >= T_UV
+        )
+        if turned:
+            yield term, Phrase(en.format(named(turned)), ru.format(named(turned)))
 
 
 def _statements(before: Sequence[Statement], now: Sequence[Statement]) -> Iterator[Change]:

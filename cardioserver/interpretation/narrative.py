@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -49,6 +50,6 @@ def clause(statement: Statement, language: Language) -> str:
 
 
 def begun_small(text: str) -> str:
-    """*text* with a small first letter, unless its first word is an abbreviation."""
-    word = text.split(maxsplit=1)[0]
-    return text if word[1:] != word[1:].lower() else text[0].lower() + text[1:]
+    """*text* with a small first letter, unless it begins with an abbreviation: ``AV block``, ``S1S2S3``."""
+    word = re.split(r"[ -]", text, maxsplit=1)[0]
+    return text[0].lower() + text[1:] if word[1:].isalpha() and word[1:].islower() else text

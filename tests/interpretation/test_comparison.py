@@ -12,6 +12,7 @@ from cardioserver.interpretation.comparison import compare
 from cardioserver.interpretation.document import Document, decode, document_of, encode
 from cardioserver.interpretation.narrative import narrate
 from cardioserver.interpretation.reading import read
+from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
 from cardioserver.signal.quality import Grade
 from cardioserver.signal.reversal import Reversal
 from tests.interpretation.cases import case, waves
@@ -89,9 +90,42 @@ def test_a_block_that_came_and_went() -> None:
     assert "gone: complete left bundle-branch block" in compare(block, document()).text.en
 
 
-def test_inverted_t_waves() -> None:
+def test_inverted_t_waves_and_their_return() -> None:
     after = {lead: {"t_max": 0, "t_min": -150} for lead in (Lead.V4, Lead.V5)}
     assert "T inverted in V4, V5" in compare(document(), document(after)).text.en
+    back = compare(document(after), document())
+    assert "T снова положительный в V4, V5" in back.text.ru
+    assert {one.code for one in back.statements} == {"CHANGE_REGRESSION"}
+
+
+def test_st_that_sinks_is_new_ischaemia() -> None:
+    low = {lead: {"j": -100, "st40": -100, "st60": -100, "st80": -100} for lead in (Lead.V5, Lead.V6)}
+    told = compare(document(), document(low)).text
+    assert "ST lower in V5, V6" in told.en
+    assert "ST ниже в V5, V6" in told.ru
+
+
+def test_a_wider_qrs_and_a_longer_qt_are_told_in_numbers() -> None:
+    assert "QRS 105 → 125 мс" in compare(document(qrs=105), document(qrs=125)).text.ru
+    told = compare(document(), document(qtc_fridericia=475)).text.ru
+    assert "QTc 411 → 475 мс" in told
+    assert "появилось: удлинение интервала QT" in told
+
+
+def test_a_new_rhythm_is_told_before_all_else() -> None:
+    wild = AtrialSpan(0, 5000, AtrialActivity.FIBRILLATION, odds=3.0, in_step=0.1, alike=0.2)
+    given = case(pr=None, qrs_axis=-45)
+    given = replace(given, analysis=replace(given.analysis, atrial=Atrial((wild,))))
+    found = read(given)
+    told = compare(document(), document_of(given, found, narrate(found)))
+    assert [one.code for one in told.statements] == ["CHANGE_RHYTHM", "CHANGE_STATUS"]
+    assert "появилось: фибрилляция предсердий" in told.text.ru
+    assert "ось QRS 50° → −45°" in told.text.ru
+
+
+def test_other_leads_limit_the_comparison() -> None:
+    assert codes(document(only=(Lead.I, Lead.II)), document()) >= {"LIMITED"}
+    assert codes(document(only=(Lead.I, Lead.II)), document(only=(Lead.I, Lead.II))) == {"NONE"}
 
 
 def test_st_and_t_are_not_compared_where_the_qrs_is_wide() -> None:

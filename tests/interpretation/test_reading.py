@@ -9,7 +9,7 @@ import pytest
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Sex
-from cardioserver.interpretation.narrative import UNCONFIRMED, narrate
+from cardioserver.interpretation.narrative import UNCONFIRMED, begun_small, narrate
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.reading import read
@@ -120,6 +120,22 @@ def test_an_abbreviation_keeps_its_capitals_after_a_doubt() -> None:
     )
     assert "Possible: signs of anterolateral ischemia (ST-T changes in V4, V5)" in text.en
     assert "Возможно: признаки ишемии" in text.ru
+
+
+@pytest.mark.parametrize(
+    ("text", "begun"),
+    [
+        ("Atrial flutter", "atrial flutter"),
+        ("Wide-QRS tachycardia", "wide-QRS tachycardia"),
+        ("АВ-блокада I степени", "АВ-блокада I степени"),
+        ("ЭКГ-паттерн Бругада", "ЭКГ-паттерн Бругада"),
+        ("S1S2S3 pattern", "S1S2S3 pattern"),
+        ("QT interval", "QT interval"),
+        ("rSr' in V1", "rSr' in V1"),
+    ],
+)
+def test_what_begins_small_after_a_colon(text: str, begun: str) -> None:
+    assert begun_small(text) == begun
 
 
 @pytest.mark.parametrize("code", VOCABULARY)

@@ -26,9 +26,9 @@ SECOND_DEGREE = Term(
 )  # fmt: skip
 WENCKEBACH = Term(
     "WENCK", Section.CONDUCTION, Severity.ABNORMAL,
-    "Mobitz type I (Wenckebach)", "Тип Мобитц I (периодика Самойлова–Венкебаха)", GUIDELINE,
+    "Type Mobitz I (Wenckebach)", "Тип Мобитц I (периодика Самойлова–Венкебаха)", GUIDELINE,
 )  # fmt: skip
-MOBITZ_II = Term("MOBI2", Section.CONDUCTION, Severity.ABNORMAL, "Mobitz type II", "Тип Мобитц II", GUIDELINE)
+MOBITZ_II = Term("MOBI2", Section.CONDUCTION, Severity.ABNORMAL, "Type Mobitz II", "Тип Мобитц II", GUIDELINE)
 HALF = Term(
     "B2T1", Section.CONDUCTION, Severity.ABNORMAL, "2:1 AV conduction", "АВ-проведение 2:1", GUIDELINE
 )

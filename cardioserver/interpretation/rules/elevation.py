@@ -32,12 +32,12 @@ EARLY_REPOLARISATION = Term(
 )  # fmt: skip
 TYPE_1 = Term(
     "BRUGADA_1", Section.REPOLARISATION, Severity.ABNORMAL,
-    "Brugada pattern, type 1 (coved), in {leads}",
+    "Type 1 (coved) Brugada pattern in {leads}",
     "ЭКГ-паттерн Бругада 1-го типа (сводчатый) в {leads}", BRUGADA,
 )  # fmt: skip
 TYPE_2 = Term(
     "BRUGADA_2", Section.REPOLARISATION, Severity.BORDERLINE,
-    "Brugada pattern, type 2 (saddleback), in {leads}",
+    "Type 2 (saddleback) Brugada pattern in {leads}",
     "ЭКГ-паттерн Бругада 2-го типа (седловидный) в {leads}", BRUGADA,
 )  # fmt: skip
 PERICARDIAL = Term(

@@ -61,15 +61,15 @@ QWAVE = Term(
     "QWAVE", Section.INFARCTION, Severity.BORDERLINE,
     "Large Q in {leads}", "Увеличение зубца Q в {leads}", INTERNATIONAL,
 )  # fmt: skip
-TERMS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI, QWAVE)
+INFARCTIONS = (IMI, ILMI, IPMI, IPLMI, PMI, ASMI, AMI, ALMI, LMI)
+TERMS = (*INFARCTIONS, QWAVE)
 
 INFERIOR_TERMS = {(False, False): IMI, (False, True): ILMI, (True, False): IPMI, (True, True): IPLMI}
 """By whether the posterior and the lateral wall take part."""
 
 ACUTE = Phrase("possibly acute", "не исключена острая стадия")
 RECENT = Phrase("age undetermined, possibly recent", "давность не определена, не исключён недавний")
-TERRITORIES = frozenset(term.code for term in TERMS) - {QWAVE.code}
-OLD = Phrase("probably old", "по изменениям ST-T рубцовая стадия")
+OLD = Phrase("probably old", "признаки рубцовой стадии")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ def infarction(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
 
 def scarred(found: Iterable[Statement]) -> frozenset[Lead]:
     """The leads that an infarction among the statements *found* rests on."""
-    facts = (fact for one in found if one.code in TERRITORIES for fact in one.why)
+    codes = {term.code for term in INFARCTIONS}
+    facts = (fact for one in found if one.code in codes for fact in one.why)
     return frozenset(Lead.parse(fact.name.split(".")[0]) for fact in facts)
 
 
