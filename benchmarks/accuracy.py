@@ -1,6 +1,6 @@
 """Accuracy of signal and interpretation on real ECGs: regenerates the tables of docs/accuracy.md.
 
-    python benchmarks/accuracy.py [filters|beats|waves|rhythm|statements]… [--data ../shared/ecg] [--write]
+    python benchmarks/accuracy.py [filters|beats|waves|rhythm|statements|speed]… [--data DIR] [--write]
 
 Without names every part is run. ``--write`` puts the tables into docs/accuracy.md in place of the old ones.
 The peers (the ``bench`` extra) are measured in the same run if they are installed.
@@ -15,6 +15,7 @@ from pathlib import Path
 import accuracy_beats
 import accuracy_filters
 import accuracy_rhythm
+import accuracy_speed
 import accuracy_statements
 import accuracy_waves
 
@@ -25,6 +26,7 @@ PARTS = {
     "waves": accuracy_waves.tables,
     "rhythm": accuracy_rhythm.tables,
     "statements": accuracy_statements.tables,
+    "speed": accuracy_speed.tables,
 }
 
 

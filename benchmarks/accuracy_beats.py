@@ -1,4 +1,4 @@
-"""QRS detection against reference annotations, in noise, and its speed.
+"""QRS detection against reference annotations, and in noise.
 
     python benchmarks/accuracy_beats.py --half 0|1 --weights FILE [--data ../shared/ecg]
 
@@ -8,8 +8,6 @@ measures a network that has learned from one half of the records (``train_qrs.py
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import accuracy_classes
@@ -17,16 +15,14 @@ import accuracy_noise
 import numpy as np
 import wfdb
 from accuracy_finders import HEAD, Finder, finders, match, ours, row
-from accuracy_records import BEAT_SYMBOLS, clean_ptbxl, half_of, ludb, mitdb, qtdb
-from scipy.signal import resample_poly
+from accuracy_records import BEAT_SYMBOLS, half_of, ludb, mitdb, qtdb
 
 from cardioserver.signal import qrs_net
-from cardioserver.signal.beats import beats_of, find_beats
-from cardioserver.signal.trace import Trace
+from cardioserver.signal.beats import find_beats
 
 
 def tables(data: Path, limit: int | None) -> str:
-    """Markdown tables of detection, classes and speed."""
+    """Markdown tables of detection and classes."""
     return "\n".join(
         [
             _whole_records(data, limit, finders()),
@@ -34,7 +30,6 @@ def tables(data: Path, limit: int | None) -> str:
             accuracy_noise.clean_with_noise(data, limit),
             accuracy_noise.bad_segments(data, limit, finders()),
             accuracy_classes.tables(data, limit),
-            _speed(data),
         ]
     )
 
@@ -93,27 +88,6 @@ def _ludb(data: Path, limit: int | None) -> str:
     return "\n".join(
         ["### LUDB, 12 leads, annotated spans, ±75 ms", "", *HEAD, row("find_beats", counts), ""]
     )
-
-
-def _speed(data: Path) -> str:
-    """CPU time, one thread: the best of thirty runs for the short record, one run for the long one."""
-    short = clean_ptbxl(data, (60, 150), 1)[0]
-    _, signal, _ = next(mitdb(data))
-    signal = resample_poly(np.nan_to_num(signal[[0, 1, 0]]), 500, 360, axis=1)
-    hours = np.tile(np.round(signal).astype("<i2"), 48)[:, : 24 * 3600 * 500]
-    best = min(_cpu_seconds(lambda: find_beats(short, 500.0)) for _ in range(30))
-    day = _cpu_seconds(lambda: beats_of(Trace(hours, (1.0, 1.0, 1.0)), 500.0))
-    return (
-        "### Speed\n\n| record | CPU time |\n|---|---|\n"
-        f"| 10 s × 12 leads × 500 Hz | {1000 * best:.1f} ms |\n"
-        f"| 24 h × 3 leads × 500 Hz | {day:.0f} s |\n"
-    )
-
-
-def _cpu_seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def main() -> None:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import ast
 import csv
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import wfdb
-from accuracy_records import clean_ptbxl, ludb, mitdb, ptbxl
+from accuracy_records import ludb, mitdb, ptbxl
 
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.recording import Recording, SignalFormat
-from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.interpreter import interpret
 from cardioserver.interpretation.person import Person
-from cardioserver.interpretation.reading import read
-from cardioserver.signal.analysis import analyse
-from cardioserver.signal.atrial import find_atrial
-from cardioserver.signal.trace import Trace
 
 PIECE_S = 10
 MIT_LEADS = {"MLII": Lead.II, "V1": Lead.V1, "V2": Lead.V2, "V4": Lead.V4, "V5": Lead.V5}
@@ -51,9 +45,9 @@ Labelled = tuple[frozenset[str], frozenset[str]]  # what is labelled, what is st
 
 
 def tables(data: Path, limit: int | None) -> str:
-    """Markdown tables of findings, of MIT-BIH rhythms in pieces and in whole records, and of time."""
+    """Markdown tables of findings, of MIT-BIH rhythms in pieces and in whole records."""
     twelve = [*_ptbxl(data, limit), *_ludb(data, limit)]
-    return "\n".join([_findings(twelve), _pieces(data, limit), _whole(data, limit), _speed(data)])
+    return "\n".join([_findings(twelve), _pieces(data, limit), _whole(data, limit)])
 
 
 def _recording(signal: np.ndarray, rate: float, leads: tuple[Lead, ...]) -> Recording:
@@ -195,28 +189,3 @@ def _share(text: str) -> float:
     """How much of the record a statement says it holds for, per cent."""
     words = text.split(" % ", 1)
     return float(words[0].rsplit(" ", 1)[1]) if len(words) == 2 else 100.0
-
-
-def _speed(data: Path) -> str:
-    """CPU time of the atria and of all rules, best of twenty."""
-    signal = clean_ptbxl(data, (60, 150), 1)[0]
-    recording = _recording(signal, 500.0, TWELVE_LEADS)
-    trace, analysis = Trace.of(recording), analyse(recording)
-    case = Case(recording.format, analysis, Person(age=50.0))
-    beats, fiducials = analysis.beats, analysis.fiducials
-    atria = _seconds(lambda: find_atrial(trace, 500.0, TWELVE_LEADS, beats, fiducials))
-    rules = _seconds(lambda: read(case))
-    return (
-        f"### Time\n\n10 s × 12 leads × 500 Hz: the atria {1000 * atria:.1f} ms, "
-        f"all statements {1000 * rules:.1f} ms of CPU time.\n"
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """CPU time, the best of twenty runs."""
-    times = []
-    for _ in range(20):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)

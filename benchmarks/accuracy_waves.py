@@ -1,10 +1,7 @@
-"""Waves and intervals against manual annotations of LUDB and QTDB, stability in noise, and speed."""
+"""Waves and intervals against manual annotations of LUDB and QTDB, and stability in noise."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +11,9 @@ from accuracy_finders import match
 from accuracy_records import BEAT_SYMBOLS, Noise, clean_ptbxl, ludb
 
 from cardioserver.ecg.lead import TWELVE_LEADS
-from cardioserver.ecg.recording import Recording, SignalFormat
-from cardioserver.signal.analysis import analyse
 from cardioserver.signal.atrial import find_atrial, without_p
-from cardioserver.signal.beats import Beats, find_beats
+from cardioserver.signal.beats import find_beats
 from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
-from cardioserver.signal.measurements import measure, measure_leads
-from cardioserver.signal.quality import assess
 from cardioserver.signal.trace import Trace
 
 LUDB_LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
@@ -33,12 +26,11 @@ INTERVALS = {
     "QT": ("qrs_on", "t_off"),
 }
 AIMS = {"P": "±4 / 9", "PQ": "±4 / 8.5", "QRS": "±3 / 8", "QT": "±5 / 12"}
-DAY_S = 86_400
 LEAST_LEADS = 6  # a wave is present when marked in so many of the twelve leads
 
 
 def tables(data: Path, limit: int | None) -> str:
-    """Markdown tables of waves, intervals, stability, electrodes and speed."""
+    """Markdown tables of waves, intervals, stability and electrodes."""
     parts = [
         _ludb(data, limit),
         _ludb(data, limit, scaled=True),
@@ -46,7 +38,7 @@ def tables(data: Path, limit: int | None) -> str:
         _stability(data, limit),
         electrodes(data, limit),
     ]
-    return "\n".join([*parts, _speed(data)])
+    return "\n".join(parts)
 
 
 def _marks(path: str, extension: str) -> list[tuple[str, float, float, float]]:
@@ -228,47 +220,3 @@ def _stability(data: Path, limit: int | None) -> str:
         cells = [f"{np.nanmean(values):+.1f} ± {np.nanstd(values):.1f}" for values in changes.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
-
-
-def _speed(data: Path) -> str:
-    """CPU time for 10 s × 12 leads × 500 Hz, best of thirty, and for a day of three leads."""
-    signal = clean_ptbxl(data, (60, 150), 1)[0]
-    counts = np.ascontiguousarray(np.round(signal).astype("<i2"))
-    recording = Recording(SignalFormat(500.0, TWELVE_LEADS, (1.0,) * 12, 16, counts.shape[1]), counts)
-    trace, leads = Trace.of(recording), recording.format.leads
-    beats = find_beats(recording.microvolts(), 500.0)
-
-    def after_beats() -> None:
-        fiducials = find_fiducials(trace, 500.0, beats)
-        measure(leads, 500.0, beats, fiducials)
-        measure_leads(leads, fiducials)
-        assess(trace, 500.0, leads, beats, fiducials)
-
-    everything = min(_seconds(lambda: analyse(recording)) for _ in range(30))
-    rest = min(_seconds(after_beats) for _ in range(30))
-    day = DAY_S / recording.duration
-    long = Trace(np.tile(counts[[0, 1, 10]], (1, round(day))), (1.0,) * 3)
-    many = _repeated(beats, counts.shape[1], round(day))
-    whole_day = _seconds(lambda: find_fiducials(long, 500.0, many))
-    return "\n".join(
-        [
-            "### Speed, CPU time",
-            "",
-            f"10 s × 12 leads × 500 Hz: {1000 * everything:.1f} ms with beats, {1000 * rest:.1f} ms without.",
-            f"24 h × 3 leads × 500 Hz, waves of all beats: {whole_day:.0f} s.",
-            "",
-        ]
-    )
-
-
-def _repeated(beats: Beats, length: int, times: int) -> Beats:
-    samples = (np.arange(times)[:, None] * length + beats.samples).ravel()
-    return replace(
-        beats, samples=samples, classes=beats.classes * times, likeness=np.tile(beats.likeness, times)
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
