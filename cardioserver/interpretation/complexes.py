@@ -7,6 +7,9 @@ from cardioserver.signal.measurements import LeadMeasurements
 
 WIDE_QRS_MS = 120.0
 """From here on a QRS is wide in adults (AHA/ACCF/HRS 2009, part III)."""
+LONGEST_P_MS = 180.0
+"""Beyond, a P wave has been taken together with a T wave or drift before it: all others of 551 ECGs lasted
+160 ms or less."""
 SMALL_UV = 500.0  # waves below are written in small letters: qRs
 
 

@@ -41,6 +41,11 @@ def test_the_pr_interval_by_age(pr: float, age: float, code: str | None) -> None
     assert found == ({code} if code else set())
 
 
+def test_a_p_wave_too_long_to_be_one_tells_nothing_of_pr() -> None:
+    assert "1AVB" in said_of(case(pr=240, p=180))
+    assert not said_of(case(pr=240, p=181)).keys() & BLOCKS
+
+
 @pytest.mark.parametrize(("pr", "severity"), [(212, Severity.BORDERLINE), (230, Severity.ABNORMAL)])
 def test_what_a_long_pr_interval_makes_of_the_ecg(pr: float, severity: Severity) -> None:
     assert said_of(case(pr=pr))["1AVB"].severity is severity

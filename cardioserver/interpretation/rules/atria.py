@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import LONGEST_P_MS
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.signal.measurements import LeadMeasurements
 
@@ -50,7 +51,7 @@ def atria(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
 
 def _left(v1: LeadMeasurements | None, p: float) -> Iterator[Statement]:
     """P long, and its end in V1 deep (Romhilt and Estes) or of large area (Morris)."""
-    if v1 is None or p < LONG_P_MS:
+    if v1 is None or not LONG_P_MS <= p <= LONGEST_P_MS:
         return
     long = Fact("p", p, "ms", f"≥ {LONG_P_MS:g}")
     depth, force = v1.p_min or 0.0, v1.p_terminal or 0.0

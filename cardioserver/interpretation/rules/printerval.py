@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import LONGEST_P_MS
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.rules import escape, rhythm
 from cardioserver.interpretation.rules.avblock import GUIDELINE, THIRD_DEGREE
@@ -39,8 +40,8 @@ TERMS = (FIRST_DEGREE, LONG, SHORT)
 
 
 def pr_interval(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
-    """AV block of first degree, long and short PR intervals."""
-    if case.measurements.pr is None or said(found, *NO_PR):
+    """AV block of first degree, long and short PR intervals; nothing if P seems to begin too early."""
+    if case.measurements.pr is None or (case.measurements.p or 0.0) > LONGEST_P_MS or said(found, *NO_PR):
         return
     pr = float(round(case.measurements.pr))
     usual = norm(case.person, Quantity.PR)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cardioserver.ecg.lead import TWELVE_LEADS, Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
+from cardioserver.interpretation.complexes import WIDE_QRS_MS
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
 from cardioserver.interpretation.territory import CHEST, among
 from cardioserver.language import Phrase
@@ -106,8 +107,10 @@ def _reason(lead: LeadQuality) -> Fact:
 
 
 def reversals(case: Case) -> tuple[Reversal, ...]:
-    """Suspected reversals; none where the beats are not the heart's own."""
-    return case.analysis.quality.reversals if case.is_readable else ()
+    """Suspected reversals; none where the beats begin in a ventricle, or may: broad, and after no P wave."""
+    measured = case.measurements
+    broad = measured.pr is None and (measured.qrs or 0.0) >= WIDE_QRS_MS
+    return case.analysis.quality.reversals if case.is_readable and not broad else ()
 
 
 def misread(case: Case) -> frozenset[Lead]:

@@ -85,8 +85,8 @@ def rate(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
 
 
 def _regularity(case: Case) -> Phrase:
-    """Whether the beats follow each other like a clock; no news of a pacemaker or of a fast rate."""
-    if case.dominant is BeatClass.PACED:
+    """Whether beats that follow P waves come like a clock; no news of a pacemaker or of a fast rate."""
+    if case.dominant is BeatClass.PACED or case.measurements.pr is None:
         return UNSAID
     intervals = BeatSeries.of(case).intervals * 1000
     rigid = len(intervals) >= FEWEST_INTERVALS and float(intervals.max() - intervals.min()) < RIGID_MS
