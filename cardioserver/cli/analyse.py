@@ -13,8 +13,10 @@ import typer
 from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.cli.failures import explain
 from cardioserver.cli.identity import SexName
+from cardioserver.cli.imports import uncollected
 from cardioserver.cli.output import complain, language, speak
 from cardioserver.cli.parameters import LanguageName
+from cardioserver.cli.report import writer_of
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.subject import Subject, SubjectNames, read_subject
 from cardioserver.language import Phrase
@@ -62,6 +64,8 @@ def analyse(
         raise Failure(
             Phrase("--plot is for one ECG at a time.", "--plot — только для одной ЭКГ."), ExitCode.USAGE
         )
+    if plot is not None:
+        writer_of(plot)  # before the work, not after it
     known = {"sex": None if sex is None else sex.name, "age": age, "height_cm": height, "weight_kg": weight}
     several = len(subjects) > 1
     status = ExitCode.DONE
@@ -84,7 +88,8 @@ def analyse(
 
 
 def _interpret(subject: Subject, known: dict[str, Any]) -> Document:
-    from cardioserver.interpretation.interpreter import interpret
+    with uncollected():
+        from cardioserver.interpretation.interpreter import interpret
 
     return interpret(subject.recording, _person(subject, known))
 
@@ -130,7 +135,7 @@ def _print(document: Document, named: str) -> None:
 
 
 def _draw(subject: Subject, plot: Path) -> None:
-    from cardioserver.cli.report import content_of, writer_of
+    from cardioserver.cli.report import content_of
     from cardioserver.reports import Options, Part
 
     options = Options(datetime.now(UTC).astimezone(), language(), parts=frozenset({Part.BEATS}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from cardioserver.cli.exits import ExitCode, Failure
 from cardioserver.language import Phrase
 
@@ -11,14 +13,34 @@ def explain(error: BaseException) -> tuple[Phrase, ExitCode] | None:
     if isinstance(error, Failure):
         return error.phrase, error.code
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        said = f"{place}{error.strerror or type(error).__name__}"
-        return Phrase(said, said), ExitCode.FAILED
+        return _of_system(error), ExitCode.FAILED
     for of_room in (_of_client, _of_protocol, _of_archive, _of_settings, _of_ecg):
         said_and_code = of_room(error)
         if said_and_code is not None:
             return said_and_code
     return None
+
+
+def _of_system(error: OSError) -> Phrase:
+    said = error.strerror or type(error).__name__
+    place = f"{error.filename}: " if error.filename else ""
+    return Phrase(place + said, place + _SYSTEM_RU.get(error.errno or 0, said))
+
+
+_SYSTEM_RU = {
+    errno.ENOENT: "нет такого файла или каталога",
+    errno.EACCES: "нет прав доступа",
+    errno.EPERM: "операция не разрешена",
+    errno.EEXIST: "файл уже есть",
+    errno.EISDIR: "это каталог, а не файл",
+    errno.ENOTDIR: "это не каталог",
+    errno.ENOSPC: "на диске нет места",
+    errno.EROFS: "диск только для чтения",
+    errno.ENAMETOOLONG: "слишком длинное имя файла",
+    errno.EMFILE: "открыто слишком много файлов",
+    errno.EADDRINUSE: "адрес уже занят",
+}
+"""What the system says, in the order in which people meet it."""
 
 
 def _of_client(error: BaseException) -> tuple[Phrase, ExitCode] | None:
@@ -67,12 +89,14 @@ def _of_settings(error: BaseException) -> tuple[Phrase, ExitCode] | None:
 
 
 def _of_ecg(error: BaseException) -> tuple[Phrase, ExitCode] | None:
-    from cardioserver.ecg.errors import EcgError, InvalidField
+    from cardioserver.ecg.errors import EcgError, FormatError, InvalidField
     from cardioserver.protocol.texts import error_of
 
     if isinstance(error, InvalidField):
         told = error_of(error)
         return Phrase(told.text_en, told.text_ru), ExitCode.FAILED
+    if isinstance(error, FormatError):
+        return error.phrase, ExitCode.FAILED
     if isinstance(error, EcgError):
-        return Phrase(str(error), f"это не ЭКГ, или файл повреждён: {error}"), ExitCode.FAILED
+        return Phrase(str(error), f"запись повреждена: {error}"), ExitCode.FAILED
     return None

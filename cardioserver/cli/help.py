@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from cardioserver.cli.russian import EXTRAS, HEADINGS, HELP, USAGE
+from cardioserver.cli.russian import EXTRAS, HEADINGS, HELP, REASONS, USAGE
 from cardioserver.language import Language
 
 
@@ -36,7 +36,10 @@ def usage_in_russian(said: str) -> str:
     for english, russian in USAGE:
         match = re.match(english, said)
         if match:
-            return match.expand(russian) + said[match.end() :]
+            said = match.expand(russian) + said[match.end() :]
+            break
+    for english, russian in REASONS:
+        said = re.sub(english, russian, said)
     return said
 
 

@@ -56,7 +56,7 @@ def _language(arguments: Sequence[str]) -> Language | None:
 def _wrong_usage(error: Exception, program: str) -> int:
     from cardioserver.cli.help import usage_in_russian
 
-    said = error.format_message()  # type: ignore[attr-defined]
+    said = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
     if type(error).__name__ == "NoArgsIsHelpError":
         print(said)
         return ExitCode.USAGE

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cardioserver.cli.exits import ExitCode, Failure
-from cardioserver.cli.output import language, say, show_json
+from cardioserver.cli.imports import uncollected
+from cardioserver.cli.output import complain, language, say, show_json
 from cardioserver.cli.parameters import Json, LanguageName
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.subject import Subject, SubjectName, read_subject
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cardioserver.reports import Content, Filter, Options
 
 NO_FILTERS = "none"
+NO_LEADS = "none"
 
 
 class LayoutName(StrEnum):
@@ -111,9 +113,10 @@ def report(
     A file is analysed on the spot; of an exam at a server the automatic report and the conclusions are read.
     Of several pages the first picture gets the name that was given, the others NAME-2, NAME-3 and so on.
     """
-    from cardioserver.reports import Layout, Options, Part
-
     write = writer_of(out)
+    with uncollected():
+        from cardioserver.reports import Layout, Options, Part
+
     options = Options(
         created_at=datetime.now(UTC).astimezone(),
         language=page_language.value if page_language else language(),
@@ -129,6 +132,13 @@ def report(
         start=start,
     )
     content = content_of(read_subject(subject, server), stamp.read_bytes() if stamp else b"")
+    if stamp and not content.conclusions:
+        complain(
+            Phrase(
+                f"{stamp}: not used, this ECG has no doctor's conclusion.",
+                f"{stamp}: не понадобилась, у этой ЭКГ нет заключения врача.",
+            )
+        )
     written = write(content, options, out, dpi)
     if as_json:
         show_json({"exam_uuid": content.exam.uuid, "files": written})
@@ -146,9 +156,10 @@ def content_of(subject: Subject, stamp: bytes = b"") -> Content:
     stamp
         Picture beside the newest conclusion.
     """
-    from cardioserver.interpretation.interpreter import interpret
-    from cardioserver.interpretation.person import Person
-    from cardioserver.reports import Conclusion, Content, Stamp
+    with uncollected():
+        from cardioserver.interpretation.interpreter import interpret
+        from cardioserver.interpretation.person import Person
+        from cardioserver.reports import Conclusion, Content, Stamp
 
     document = subject.document
     if document is None and not subject.exam_id:
@@ -176,9 +187,19 @@ def content_of(subject: Subject, stamp: bytes = b"") -> Content:
 
 
 def _leads(names: list[str]) -> tuple[Lead, ...]:
+    from cardioserver.ecg.errors import InvalidField
     from cardioserver.ecg.lead import Lead
 
-    return tuple(Lead.parse(name) for name in names if name != NO_FILTERS)
+    try:
+        return tuple(Lead.parse(name) for name in names if name != NO_LEADS)
+    except InvalidField as error:
+        raise Failure(
+            Phrase(
+                f"--rhythm {error.value}: a lead's name such as II, aVR, V1, or {NO_LEADS}.",
+                f"--rhythm {error.value}: нужно название отведения, например II, aVR, V1, или {NO_LEADS}.",
+            ),
+            ExitCode.USAGE,
+        ) from None
 
 
 def _filters(names: str) -> frozenset[Filter]:
@@ -203,8 +224,13 @@ def writer_of(out: Path) -> Callable[[Content, Options, Path, int], list[Path]]:
     Raises
     ------
     Failure
-        It names no kind that is written.
+        It names no kind that is written, or a folder that is not there.
     """
+    if not out.parent.is_dir():
+        raise Failure(
+            Phrase(f"{out.parent}: there is no such folder.", f"{out.parent}: такого каталога нет."),
+            ExitCode.USAGE,
+        )
     try:
         return _WRITERS[out.suffix.lower()]
     except KeyError:

@@ -353,3 +353,12 @@ USAGE = (
     (r"Got unexpected extra argument(?:s|\(s\))? \((.+)\)", r"Лишние аргументы: \1"),
 )
 """What typer says of wrong arguments, as patterns → Russian."""
+
+REASONS = (
+    (r"'(.*?)' is not one of (.+)\.$", r"«\1»; допустимо одно из: \2."),
+    (r"Input should be a valid integer.*$", "нужно целое число."),
+    (r"Input should be a valid number.*$", "нужно число."),
+    (r"Input should be greater than or equal to (\S+)$", r"нужно не меньше \1."),
+    (r"Input should be less than or equal to (\S+)$", r"нужно не больше \1."),
+)
+"""Why a value is wrong, as patterns → Russian."""

@@ -10,6 +10,8 @@ from uuid import UUID
 import typer
 
 from cardioserver.cli.exits import ExitCode, Failure
+from cardioserver.cli.failures import explain
+from cardioserver.cli.imports import uncollected
 from cardioserver.cli.server import Server
 from cardioserver.language import Phrase
 
@@ -55,15 +57,14 @@ def read_subject(named: str, server: Server, *, with_report: bool = True) -> Sub
     Raises
     ------
     Failure
-        It is neither, or the server's automatic report cannot be read by this version.
-    cardioserver.ecg.errors.EcgError
-        The file is no ECG, or damaged.
+        It is neither, or a file that is no ECG or damaged, or the server's automatic report cannot be read by
+        this version.
     cardioserver.client.errors.ClientError
         What the client raises.
     """
     for path in (Path(named), Path(f"{named}.hea")):  # a WFDB record is known by its name without an ending
         if path.exists():
-            return _of_file(path)
+            return _of_file(path, named)
     exam = exam_of(named)
     if exam is None:
         raise Failure(
@@ -103,11 +104,17 @@ def named_exam(typed: str) -> int | UUID:
     return named
 
 
-def _of_file(path: Path) -> Subject:
+def _of_file(path: Path, named: str) -> Subject:
     from cardioserver.cli.send import changed_at, exam_uuid
+    from cardioserver.ecg.errors import EcgError
     from cardioserver.ecg.formats.reader import read
 
-    foreign = read(path)
+    try:
+        with uncollected():  # the reader of a format imports its library
+            foreign = read(path)
+    except EcgError as error:
+        phrase, code = explain(error) or (Phrase("", ""), ExitCode.FAILED)
+        raise Failure(Phrase(f"{named}: {phrase.en}", f"{named}: {phrase.ru}"), code) from error
     exam = foreign.exam(
         exam_uuid(foreign.recording, foreign.patient.number),
         started_at=foreign.started_at or changed_at(path),

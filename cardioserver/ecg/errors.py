@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from cardioserver.language import Phrase
+
 
 class EcgError(Exception):
     """Base of all errors of :mod:`cardioserver.ecg`."""
@@ -39,7 +41,20 @@ class InvalidField(EcgError, ValueError):
 
 
 class FormatError(EcgError):
-    """A file is not what its name or beginning says, or is damaged."""
+    """A file is not what its name or beginning says, or is damaged.
+
+    Parameters
+    ----------
+    english, russian
+        What is wrong with it.
+    """
+
+    def __init__(self, english: str, russian: str) -> None:
+        super().__init__(english, russian)
+        self.phrase = Phrase(english, russian)
+
+    def __str__(self) -> str:
+        return self.phrase.en
 
 
 class CodecError(EcgError):

@@ -85,7 +85,9 @@ class Document:
     comparison: Comparison | None = None  # with the person's previous ECG, where one is known
 
 
-_ADAPTER = TypeAdapter(Document)
+@cache
+def _adapter() -> TypeAdapter[Document]:
+    return TypeAdapter(Document)  # takes a moment to make, and not all who interpret need it
 
 
 def document_of(case: Case, statements: tuple[Statement, ...], text: Phrase) -> Document:
@@ -138,7 +140,7 @@ def abridge(document: Document) -> Document:
 
 def encode(document: Document) -> bytes:
     """The document as JSON in UTF-8."""
-    return _ADAPTER.dump_json(document, by_alias=True)
+    return _adapter().dump_json(document, by_alias=True)
 
 
 def decode(data: bytes | str) -> Document:
@@ -149,4 +151,4 @@ def decode(data: bytes | str) -> Document:
     pydantic.ValidationError
         It is none, or of a version that is not known; a ``ValueError``.
     """
-    return _ADAPTER.validate_json(data)
+    return _adapter().validate_json(data)

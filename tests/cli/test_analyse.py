@@ -125,6 +125,12 @@ def test_the_waves_can_be_looked_at(command: Command, tmp_path: Path) -> None:
     refused = command("analyse", file, file, "--plot", plot)
     assert refused.status == ExitCode.USAGE
     assert "one ECG at a time" in refused.err
+    for wrong in (
+        tmp_path / "beats.gif",
+        tmp_path / "no" / "beats.png",
+    ):  # told before the work, not after it
+        refused = command("analyse", file, "--plot", wrong)
+        assert (refused.status, refused.out) == (ExitCode.USAGE, "")
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,15 @@ def test_an_exam_of_the_server_with_its_conclusion(
             "Invalid value for '--speed'",
             "значение --speed",
         ),
+        (
+            ["nothing.hea", "--out", "x.pdf", "--layout", "5x5"],
+            "'--layout': '5x5' is not one of 'auto', '3x4'",
+            "--layout: «5x5»; допустимо одно из: 'auto', '3x4'",
+        ),
+        (["nothing.hea", "--out", "x.pdf", "--dpi", "10"], "equal to 60", "--dpi: нужно не меньше 60."),
+        (["nothing.hea", "--out", "x.pdf", "--start", "two"], "valid number", "--start: нужно число."),
+        (["nothing.hea", "--out", "x.pdf", "--rhythm", "Q"], "a lead's name", "название отведения"),
+        (["nothing.hea", "--out", "/no/where/x.pdf"], "/no/where: there is no such folder", "каталога нет"),
         (["17", "--out", "x.pdf"], "--login", "--login"),
     ],
 )
@@ -143,3 +152,24 @@ def test_what_is_no_ecg_is_refused(command: Command, dicom: Path, tmp_path: Path
     assert told.status == ExitCode.FAILED
     assert "Traceback" not in told.err
     assert not (tmp_path / "x.pdf").exists()
+    text = tmp_path / "notes.txt"
+    text.write_text("no ECG")
+    for language, said in (
+        ("en", "not an ECG file that can be read: it is not DICOM or WFDB"),
+        ("ru", "это не файл ЭКГ, который можно прочитать: не DICOM и не WFDB"),
+    ):
+        told = command("--language", language, "report", text, "--out", tmp_path / "x.pdf")
+        assert told.err == f"{text}: {said}\n"
+
+
+def test_what_cannot_be_written_is_told(command: Command, dicom: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.pdf").mkdir()
+    for language, said in (("en", "Is a directory"), ("ru", "это каталог, а не файл")):
+        told = command("--language", language, "report", dicom, "--out", tmp_path / "x.pdf")
+        assert (told.status, told.err) == (ExitCode.FAILED, f"{tmp_path / 'x.pdf'}: {said}\n")
+
+
+def test_a_stamp_that_is_not_needed_is_told(command: Command, dicom: Path, tmp_path: Path) -> None:
+    told = command("report", dicom, "--out", tmp_path / "x.pdf", "--stamp", dicom)
+    assert told.status == 0
+    assert "no doctor's conclusion" in told.err

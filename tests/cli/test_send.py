@@ -162,7 +162,7 @@ def test_bad_files_in_russian(command: Command, server: ServerProcess, tmp_path:
     empty.touch()
     told = command("--language", "ru", "send", empty, "--login", "recorder", "--port", server.port)
     assert told.status == 1
-    assert f"{empty}: это не ЭКГ, или файл повреждён" in told.err
+    assert f"{empty}: файл пуст" in told.err
 
 
 def test_real_records(wire: Command, shared_ecg: Path) -> None:

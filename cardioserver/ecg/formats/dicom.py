@@ -68,15 +68,21 @@ def read(path: Path) -> ForeignExam:
         except EcgError:
             raise
         except Exception as error:  # a damaged file makes pydicom raise nearly anything
-            raise FormatError(f"damaged DICOM file ({type(error).__name__})") from None
+            raise FormatError(
+                f"damaged DICOM file ({type(error).__name__})",
+                f"повреждённый файл DICOM ({type(error).__name__})",
+            ) from None
 
 
 def _exam(dataset: Any) -> ForeignExam:
     groups = dataset.get("WaveformSequence")
     if not groups:
-        raise FormatError("a DICOM file without waveforms")
+        raise FormatError("a DICOM file without waveforms", "файл DICOM без кривых")
     if dataset.get("SOPClassUID") not in _ECG_CLASSES:
-        raise FormatError(f"a DICOM file with waveforms of another kind: {dataset.SOPClassUID.name}")
+        raise FormatError(
+            f"a DICOM file with waveforms of another kind: {dataset.SOPClassUID.name}",
+            f"файл DICOM с кривыми другого вида: {dataset.SOPClassUID.name}",
+        )
     return ForeignExam(
         format="DICOM",
         recording=_choose(groups, dataset.original_encoding[1] is not False),
@@ -105,21 +111,31 @@ def _choose(groups: Iterable[Any], little_endian: bool) -> Recording:
         except EcgError as error:
             refused.append(error)
     if not found:
-        raise refused[0] if refused else FormatError("no original waveform in the file")
+        raise (
+            refused[0]
+            if refused
+            else FormatError("no original waveform in the file", "в файле нет исходной записи")
+        )
     return max(found, key=lambda recording: (len(recording.format.leads), recording.duration))
 
 
 def _recording(group: Any, little_endian: bool) -> Recording:
     interpretation = group.WaveformSampleInterpretation
     if interpretation not in _TYPES:
-        raise FormatError(f"waveform samples of kind {interpretation} are not linear or too wide")
+        raise FormatError(
+            f"waveform samples of kind {interpretation} are not linear or too wide",
+            f"отсчёты вида {interpretation} нелинейны или слишком широки",
+        )
     rate = float(group.SamplingFrequency)
     if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise InvalidField("signal.rate", rate, f"{MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz")
     raw = _samples(group, np.dtype(_TYPES[interpretation]).newbyteorder("<" if little_endian else ">"))
     channels = [_Channel.of(definition) for definition in group.ChannelDefinitionSequence]
     if len(channels) != len(raw):
-        raise FormatError("the waveform has another number of channels than definitions of them")
+        raise FormatError(
+            "the waveform has another number of channels than definitions of them",
+            "число каналов записи не совпадает с числом их описаний",
+        )
     leads = tuple(channel.lead for channel in channels)
     zero = np.array([channel.zero for channel in channels], np.int64)
     absent = lasting(_padding(group, raw), rate)
@@ -144,7 +160,10 @@ def _samples(group: Any, dtype: np.dtype[Any]) -> npt.NDArray[np.integer[Any]]:
     data: bytes = group.WaveformData
     size = channels * count * dtype.itemsize
     if channels < 1 or count < 1 or not size <= len(data) <= size + 1:  # an odd length is padded
-        raise FormatError("the waveform data are cut off or have another length than they say")
+        raise FormatError(
+            "the waveform data are cut off or have another length than they say",
+            "данные записи обрезаны или не той длины, что указана",
+        )
     return np.frombuffer(data[:size], dtype).reshape(count, channels).T
 
 
@@ -170,10 +189,16 @@ class _Channel:
         sensitivity = _number(definition, "ChannelSensitivity")
         units = definition.get("ChannelSensitivityUnitsSequence")
         if sensitivity is None or not units:
-            raise FormatError("the waveform does not say how many microvolts a count is")
+            raise FormatError(
+                "the waveform does not say how many microvolts a count is",
+                "в записи не указано, сколько микровольт в единице отсчёта",
+            )
         unit = units[0].CodeValue
         if unit not in _MICROVOLTS:
-            raise FormatError(f"the waveform is in {unit!r}, which is no voltage")
+            raise FormatError(
+                f"the waveform is in {unit!r}, which is no voltage",
+                f"запись в единицах {unit!r}, а это не напряжение",
+            )
         factor = _number(definition, "ChannelSensitivityCorrectionFactor")
         step = sensitivity * (Decimal(1) if factor is None else factor)
         if not step.is_finite() or step <= 0:
@@ -231,7 +256,7 @@ def _number(dataset: Any, keyword: str) -> Decimal | None:
     try:
         return Decimal(text) if text else None
     except InvalidOperation:
-        raise FormatError(f"{keyword} is not a number") from None
+        raise FormatError(f"{keyword} is not a number", f"{keyword} — не число") from None
 
 
 def _positive(dataset: Any, keyword: str, factor: float) -> float | None:

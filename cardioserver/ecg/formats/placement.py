@@ -36,7 +36,7 @@ def centred(raw: npt.NDArray[np.integer[Any]], zero: npt.NDArray[np.int64]) -> S
             samples: Samples = np.empty(raw.shape, np.dtype(dtype).newbyteorder("<"))
             np.subtract(raw, zero[:, None], out=samples, casting="unsafe")
             return samples
-    raise FormatError("samples of more than 32 bits")
+    raise FormatError("samples of more than 32 bits", "отсчёты шире 32 бит")
 
 
 def lasting(absent: Mask, rate: float) -> Mask:

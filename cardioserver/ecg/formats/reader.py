@@ -47,13 +47,16 @@ def read(path: Path) -> ForeignExam:
         The file cannot be opened.
     """
     if path.is_dir():
-        raise FormatError("a folder, not a file")
+        raise FormatError("a folder, not a file", "это каталог, а не файл")
     with path.open("rb") as file:
         head = file.read(_LOOK)
     if not head:
-        raise FormatError("the file is empty")
+        raise FormatError("the file is empty", "файл пуст")
     for reader in READERS:
         if reader.recognises(path, head):
             return reader.read(path)
-    known = " or ".join(reader.name for reader in READERS)
-    raise FormatError(f"not an ECG file that can be read: it is not {known}")
+    names = [reader.name for reader in READERS]
+    raise FormatError(
+        f"not an ECG file that can be read: it is not {' or '.join(names)}",
+        f"это не файл ЭКГ, который можно прочитать: не {' и не '.join(names)}",
+    )

@@ -86,7 +86,10 @@ def read(path: Path) -> ForeignExam:
     except (EcgError, OSError):
         raise
     except Exception as error:  # a damaged record makes wfdb raise nearly anything
-        raise FormatError(f"damaged WFDB record ({type(error).__name__})") from None
+        raise FormatError(
+            f"damaged WFDB record ({type(error).__name__})",
+            f"повреждённая запись WFDB ({type(error).__name__})",
+        ) from None
 
 
 def _part(name: str, start: int, stop: int) -> Raw:
@@ -111,12 +114,14 @@ def _exam(header: Any, part: Part) -> ForeignExam:
 
 def _recording(header: Any, part: Part) -> Recording:
     if not header.n_sig:
-        raise FormatError("a WFDB record without signals")
+        raise FormatError("a WFDB record without signals", "запись WFDB без сигналов")
     if any(count != 1 for count in header.samps_per_frame):
-        raise FormatError("a WFDB record whose signals have different rates")
+        raise FormatError(
+            "a WFDB record whose signals have different rates", "запись WFDB с разной частотой сигналов"
+        )
     voltages = [i for i, unit in enumerate(header.units) if unit.lower() in _MICROVOLTS]
     if not voltages:
-        raise FormatError("a WFDB record without a signal in volts")
+        raise FormatError("a WFDB record without a signal in volts", "запись WFDB без сигнала в вольтах")
     if not all(header.adc_gain[i] for i in voltages):
         raise InvalidField("signal.resolution", 0, "a gain other than 0")
     leads = _leads([header.sig_name[i] for i in voltages])
