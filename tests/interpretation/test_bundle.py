@@ -15,7 +15,7 @@ from tests.interpretation.cases import MAN, case, statements, waves
 
 CONDUCTION = {"CRBBB", "IRBBB", "RSR_V1", "CLBBB", "ILBBB", "IVCD", "QRS_UPPER", "WPW"}
 RIGHT = {
-    **waves(Lead.V1, r1=100, s1=-300, r2=600, activation_ms=80),
+    **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=60, activation_ms=80),
     Lead.I: {"s1_ms": 60},
     Lead.V6: {"s1": -300, "s1_ms": 60},
 }
@@ -37,6 +37,10 @@ CHILD = Person(Sex.MALE, 6.0)
         (RIGHT, 109, MAN, "RSR_V1"),
         (RIGHT, 100, CHILD, "CRBBB"),
         (RIGHT, 99, CHILD, "IRBBB"),
+        ({**RIGHT, **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=40)}, 120, MAN, "CRBBB"),
+        ({**RIGHT, **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=39)}, 129, MAN, "IRBBB"),
+        ({**RIGHT, **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=39)}, 130, MAN, "IVCD"),
+        ({**RIGHT, **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=34)}, 104, CHILD, "CRBBB"),
         (LEFT, 120, MAN, "CLBBB"),
         (LEFT, 112, MAN, "ILBBB"),
         ({}, 120, MAN, "IVCD"),

@@ -138,7 +138,7 @@ BLOCK_LEFT = {
     **waves(Lead.V5, r1=1200, activation_ms=75), **waves(Lead.V6, r1=1100, activation_ms=75),
 }  # fmt: skip
 BLOCK_RIGHT = {
-    **waves(Lead.V1, r1=100, s1=-300, r2=600, activation_ms=80),
+    **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=60, activation_ms=80),
     Lead.I: {"s1_ms": 60},
     Lead.V6: {"s1": -300, "s1_ms": 60},
 }

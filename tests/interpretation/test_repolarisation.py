@@ -24,7 +24,7 @@ def t_wave(height: float, *leads: Lead) -> Any:
 
 
 RIGHT_BLOCK = {
-    **waves(Lead.V1, r1=100, s1=-300, r2=600, activation_ms=80),
+    **waves(Lead.V1, r1=100, s1=-300, r2=600, r2_ms=60, activation_ms=80),
     Lead.I: {"s1_ms": 60},
     **t_wave(-200, Lead.V2, Lead.V3),
 }

@@ -15,6 +15,10 @@ from cardioserver.signal.measurements import LeadMeasurements
 SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
 
 WIDE_S_MS = 40.0
+SLOW_SHARE = 1 / 3
+"""Of the QRS duration of a complete block: so long lasts its late R wave in V1, in adults as long as the S
+wave that AHA asks of V6, its mirror image."""
+EXACT_MS = 10.0  # by which a measured QRS may be off (IEC 60601-2-25)
 LEAST_R2_UV = 50.0
 RIGHT_PEAK_MS = 50.0  # R peak time in V1
 LEFT_PEAK_MS = 60.0  # R peak time in I, V5 and V6
@@ -80,12 +84,15 @@ def bundle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     incomplete, complete = limits(case)
     duration = Fact("qrs", qrs, "ms", f"≥ {complete if qrs >= complete else incomplete:g}")
     right, left = right_pattern(case), left_pattern(case)
+    slow = right and _is_slow(case, SLOW_SHARE * complete)
     facts = shapes(v1, case.lead(Lead.I), case.lead(Lead.V6))
     if qrs >= complete and case.is_ventricular:
-        if right or left:
-            yield (CRBBB if right else CLBBB).state(duration, *facts, qrs=qrs, certainty=Certainty.POSSIBLE)
+        if slow or left:
+            yield (CRBBB if slow else CLBBB).state(duration, *facts, qrs=qrs, certainty=Certainty.POSSIBLE)
+    elif qrs >= complete and right and not slow and qrs < complete + EXACT_MS:
+        yield IRBBB.state(duration, *facts, qrs=qrs, certainty=Certainty.PROBABLE)
     elif qrs >= complete:
-        yield (CRBBB if right else CLBBB if left else IVCD).state(duration, *facts, qrs=qrs)
+        yield (CRBBB if slow else CLBBB if left else IVCD).state(duration, *facts, qrs=qrs)
     elif qrs >= incomplete and right:
         yield IRBBB.state(duration, *facts, qrs=qrs)
     elif qrs >= incomplete and left and (case.axis or 0.0) > FASCICULAR_AXIS:
@@ -116,6 +123,17 @@ def _late_r(case: Case, name: Lead) -> bool:
         return higher or (name is Lead.V1 and (lead.r2_ms or 0.0) >= (lead.r1_ms or 0.0))
     alone = lead.r1 is not None and net_qrs(lead) > 0 and (lead.activation_ms or 0.0) > RIGHT_PEAK_MS
     return alone and name is Lead.V1
+
+
+def _is_slow(case: Case, least: float) -> bool:
+    """Whether the late R wave lasts *least* ms: what follows the left ventricle is then a whole ventricle."""
+    for name in (Lead.V1, Lead.V2):
+        lead = case.lead(name)
+        if lead is not None and _late_r(case, name):
+            lasting = lead.r1_ms if lead.r2 is None else lead.r2_ms
+            if (lasting or 0.0) >= least:
+                return True
+    return False
 
 
 def left_pattern(case: Case) -> bool:
