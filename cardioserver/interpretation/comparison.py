@@ -111,11 +111,7 @@ def compare(previous: Document, current: Document) -> Comparison:
         for term in TERMS
         if (parts := [what for kind, what in changes if kind is term])
     ]
-    if (
-        _is_doubtful(previous)
-        or _is_doubtful(current)
-        or set(previous.signal.leads) != set(current.signal.leads)
-    ):
+    if _is_doubtful(previous) or _is_doubtful(current) or _leads(previous) != _leads(current):
         statements.insert(0, LIMITED.state())
     elif not statements:
         statements.append(NONE.state())
@@ -124,6 +120,11 @@ def compare(previous: Document, current: Document) -> Comparison:
 
 def _is_doubtful(document: Document) -> bool:
     return document.quality.grade is Grade.POOR or said(document.statements, REVERSED)
+
+
+def _leads(document: Document) -> set[Lead]:
+    """Those recorded, and those that follow from them."""
+    return {lead.lead for lead in document.leads}
 
 
 def _text(statements: Sequence[Statement], language: Language) -> str:

@@ -11,6 +11,7 @@ from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.statement import Certainty
+from cardioserver.interpretation.territory import INFERIOR
 from cardioserver.signal.atrial import Atrial, AtrialActivity, AtrialSpan
 from cardioserver.signal.beats import BeatClass
 from tests.interpretation.cases import MAN, WOMAN, case, statements, waves
@@ -178,6 +179,8 @@ def test_flutter_waves_are_no_st_elevation() -> None:
     fluttering = replace(given, analysis=replace(given.analysis, atrial=Atrial((span,))))
     assert "AFLT" in statements(fluttering)
     assert "STEMI_INFERIOR" not in statements(fluttering)
+    opposite = replace(fluttering.analysis, leads=case({**st(150, *INFERIOR), **AVL_LOW}).analysis.leads)
+    assert "STEMI_INFERIOR" in statements(replace(fluttering, analysis=opposite))
 
 
 def test_early_repolarisation_is_told_from_an_occlusion() -> None:

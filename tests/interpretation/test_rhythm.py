@@ -155,6 +155,7 @@ def test_a_wide_tachycardia_is_told_of_a_poor_or_irregular_record_too() -> None:
     poor = said_of(without_p(1.0, grade=Grade.POOR, rate=180.0, qrs=200.0))
     assert poor["WQTAC"].certainty is Certainty.POSSIBLE
     assert "QUALITY_POOR" in poor
+    assert not poor.keys() & {"CRBBB", "CLBBB", "IVCD"}
     assert "WQTAC" in said_of(without_p(0.4, rate=180.0, qrs=200.0))
     assert "UNRHY" in said_of(without_p(1.0, grade=Grade.POOR, rate=180.0, qrs=90.0))
 

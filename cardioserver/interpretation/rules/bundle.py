@@ -11,6 +11,7 @@ from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.rules.preexcitation import WPW
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term, said
 from cardioserver.signal.measurements import LeadMeasurements
+from cardioserver.signal.quality import Grade
 
 SOURCE = "AHA/ACCF/HRS 2009, part III (B. Surawicz et al., Circulation 119:e235)"
 
@@ -79,7 +80,8 @@ def bundle(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
     """Right, left or nonspecific; complete or incomplete."""
     qrs = case.measurements.qrs
     v1 = case.lead(Lead.V1)
-    if qrs is None or v1 is None or not (case.is_readable or case.is_ventricular) or said(found, WPW):
+    seen = case.is_readable or (case.is_ventricular and case.analysis.quality.grade is not Grade.POOR)
+    if qrs is None or v1 is None or not seen or said(found, WPW):
         return
     incomplete, complete = limits(case)
     duration = Fact("qrs", qrs, "ms", f"≥ {complete if qrs >= complete else incomplete:g}")

@@ -77,8 +77,8 @@ def injury(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         return
     hypertrophy = said(found, LVH, VCLVH, HVOLT)
     raised = elevated(case, hypertrophy=hypertrophy, wide=said(found, IVCD))
-    if said(found, FLUTTER) and not _reciprocal(case, raised):
-        return  # flutter waves raise ST
+    if said(found, FLUTTER) and not (raised and _reciprocal(case, raised)):
+        return  # flutter waves raise ST and lower it
     if not raised:
         if not said(found, CRBBB):
             yield from _posterior(case)
