@@ -26,6 +26,7 @@ def tables(data: Path, limit: int | None) -> str:
     parts = [
         _table("daplf", _mains_filters(), clean_ptbxl(data, (48, 52), count), _mains_noises()),
         _table("drift", _drift_filters(), clean_ptbxl(data, (0.05, 0.5), count), _drift_noises(data)),
+        _limits(data, count),
         _table("tremor", _muscle_filters(), clean_ptbxl(data, (60, 150), count), _muscle_noises(data)),
         _impulse(),
         _time(data),
@@ -125,6 +126,44 @@ def _mains_noises() -> Noises:
 
 def _drift_noises(data: Path) -> Noises:
     return _at_ratios({kind: Noise(data, kind) for kind in ("bw", "em")})
+
+
+def _limits(data: Path, count: int) -> str:
+    """What is left to a filter of baseline wander: harm without any, and with part of the noise known."""
+    records, noises = clean_ptbxl(data, (0.05, 0.5), count), _drift_noises(data)
+    peaks = [_fiducials(clean) for clean in records]
+    noisy = {name: [noise(clean) for clean in records] for name, noise in noises.items()}
+    chosen = {name: noisy[name] for name in ("bw 0 dB", "em 0 dB")}
+    lines = [
+        "Harm with the noise itself known below a frequency and taken away exactly, nothing above it",
+        "",
+    ]
+    lines += ["| known below | " + " | ".join(chosen) + " |", "|---" * (len(chosen) + 1) + "|"]
+    for edge in (None, 0.67, 1.0, 5.0, 10.0):
+        cells = []
+        for several in chosen.values():
+            left = [clean + _above(one - clean, edge) for clean, one in zip(records, several, strict=True)]
+            height, st, _ = _mean_harm(records, left, peaks)
+            cells.append(f"{height:.2f} / {st:.1f}")
+        lines.append(f"| {f'{edge:g} Hz' if edge else 'nothing'} | " + " | ".join(cells) + " |")
+    again = []
+    for name, method in _drift_filters().items():
+        once = [method(clean) for clean in records]
+        height, st, _ = _mean_harm(once, [method(clean) for clean in once], peaks)
+        again.append(f"{name} {height:.2f} / {st:.1f}")
+    lines += [
+        "",
+        f"Harm of a second pass over a filter's own output, without wander: {'; '.join(again)}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _above(noise: np.ndarray, edge: float | None) -> np.ndarray:
+    """*noise* above *edge*, Hz."""
+    if edge is None:
+        return noise
+    return sosfiltfilt(butter(4, edge, "high", fs=RATE, output="sos"), noise, axis=1)
 
 
 def _muscle_noises(data: Path) -> Noises:

@@ -178,7 +178,8 @@ def _group(stretch: _Stretch, members: Index, *, dominant: bool) -> _Group:
     origin = round(SLOPES_S[0] * stretch.rate)
     on, off = qrs_bounds(slopes, stretch.rate, origin)
     spike = _spike(aligned, stretch.spikes, stretch.rate)
-    if spike is not None and (start := origin + spike + SPIKE_TO_QRS_S * stretch.rate) < off:
+    least = SPIKE_TO_QRS_S * stretch.rate
+    if spike is not None and (start := origin + spike + least) < off - least:
         on = max(on, start)
     return _Group(members, aligned, (on - origin, off - origin), dominant, stretch.classes[members[0]])
 

@@ -31,7 +31,9 @@ def in_order(fiducials: Fiducials, beats: Beats) -> Fiducials:
     p, qrs, t = samples[:, :3], samples[:, 3:6], samples[:, 6:]
     qrs[:, ON] = np.minimum(qrs[:, ON], places)
     qrs[:, OFF] = np.maximum(qrs[:, OFF], places)
-    border = np.clip((qrs[:-1, OFF] + qrs[1:, ON]) // 2, places[:-1], places[1:])
+    earliest = np.maximum(places[:-1], qrs[:-1, ON] + 1)
+    latest = np.minimum(places[1:], qrs[1:, OFF] - 1)
+    border = np.clip((qrs[:-1, OFF] + qrs[1:, ON]) // 2, earliest, latest)
     crossed = qrs[:-1, OFF] > qrs[1:, ON]
     qrs[:-1, OFF] = np.where(crossed, border, qrs[:-1, OFF])
     qrs[1:, ON] = np.where(crossed, border, qrs[1:, ON])

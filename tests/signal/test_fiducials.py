@@ -230,6 +230,17 @@ def test_beats_nearer_than_their_qrs_is_long_are_marked() -> None:
     assert ((on <= peak) & (peak <= off)).all()
 
 
+def test_qrs_complexes_that_part_keep_a_length() -> None:
+    """Even where one is overrun as far as the place of its beat, which is its last sample."""
+    none = (NONE,) * 3
+    rows = np.array([(*none, 180, 200, 330, *none), (*none, 280, 295, 300, *none)])
+    beats = Beats(
+        np.array([200, 300]), (BeatClass.NORMAL,) * 2, np.zeros(0, np.intp), np.ones(2), np.zeros(2, np.intp)
+    )
+    marks = in_order(Fiducials(rows, None, None), beats)
+    assert marks.of("qrs_off")[0] <= marks.of("qrs_on")[1] < marks.of("qrs_off")[1]
+
+
 @pytest.mark.parametrize(
     ("t", "p", "t_off", "p_on"),
     [
