@@ -7,6 +7,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from cardioserver.listening import listening_socket
 from cardioserver.protocol.connection import ServerConnection
 from cardioserver.protocol.messages import ErrorCode
 from cardioserver.protocol.texts import error_message
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 log = Log(__name__)
 
-BACKLOG = 1024
 ACCEPTS_AT_ONCE = 32
 """Connections accepted before the others get their turn: a flood must not stop them."""
 
@@ -61,7 +61,7 @@ class Listener:
             The address cannot be listened on.
         """
         loop = self._resources.loop
-        self._socket = await asyncio.to_thread(_listening_socket, host, port)
+        self._socket = await asyncio.to_thread(listening_socket, host, port)
         self._accepting = loop.create_task(self._accept(self._socket))
         self._resources.wheel.start()
         if self._certificates is not None:
@@ -169,13 +169,3 @@ class Listener:
         self._check = loop.call_later(CERTIFICATE_CHECK_SECONDS, self._check_certificates)
         if self._certificates is not None and self._certificates.changed():
             self.reload_certificates()
-
-
-def _listening_socket(host: str, port: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
-    listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    listening.setblocking(False)
-    return listening
