@@ -90,5 +90,6 @@ def test_swapped_chest_leads_are_left_out_of_the_reading() -> None:
     assert "ASMI" in statements(case(lost))
     found = statements(case(lost, reversals=(Reversal.V2_V3,)))
     assert "ASMI" not in found
-    assert "V2-V3" in found["ELECTRODES_SWAPPED"].en
+    assert "(V2 and V3): these leads may be misread" in found["ELECTRODES_SWAPPED"].en
+    assert "(V2 и V3): эти отведения оценены недостоверно" in found["ELECTRODES_SWAPPED"].ru
     assert "AXIS_NORMAL" in found

@@ -54,7 +54,7 @@ ELECTRODES = {
     Reversal.LEFT_ARM_LEFT_LEG: Phrase("left arm and left leg", "левая рука и левая нога"),
 }
 LIMB_MISREAD = Phrase("axis and limb leads", "ось и отведения от конечностей")
-CHEST_MISREAD = Phrase("R progression and anterior leads", "нарастание R и передние отведения")
+CHEST_MISREAD = Phrase("these leads", "эти отведения")
 LIMITS = {
     (True, False): (
         Phrase("Age", "Возраст неизвестен"), Phrase("limits of adults", "нормы взрослых"),
@@ -85,13 +85,19 @@ def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         noun = "отведения" if len(case.format.leads) > 1 else "отведение"
         yield FEW_LEADS.state(leads=Phrase(every, f"{noun} {every}"))
     for swap in reversals(case):
-        names = ELECTRODES.get(swap) or Phrase(swap.value.upper(), swap.value.upper())
+        names = ELECTRODES.get(swap) or _pair(swap)
         misread = LIMB_MISREAD if swap in ELECTRODES else CHEST_MISREAD
         yield REVERSED.state(certainty=Certainty.POSSIBLE, electrodes=names, misread=misread)
     unknown = (case.person.age is None, case.person.sex not in (Sex.MALE, Sex.FEMALE))
     if any(unknown):
         who, limits = LIMITS[unknown]
         yield UNKNOWN.state(unknown=who, limits=limits)
+
+
+def _pair(swap: Reversal) -> Phrase:
+    """Two electrodes of the chest."""
+    one, other = swap.value.upper().split("-")
+    return Phrase(f"{one} and {other}", f"{one} и {other}")
 
 
 def _reason(lead: LeadQuality) -> Fact:
