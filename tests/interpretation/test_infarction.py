@@ -93,6 +93,8 @@ def test_certainty_and_reasons() -> None:
     sure = statements(case(q(Lead.II, Lead.III, Lead.aVF)))["IMI"]
     assert sure.certainty is Certainty.DEFINITE
     assert {fact.name for fact in sure.why} == {"II.q_ms", "III.q_ms", "aVF.q_ms"}
+    short = statements(case(q(Lead.II, Lead.III, Lead.aVF, ms=22)))["IMI"]
+    assert short.certainty is Certainty.PROBABLE
     weak = statements(case({**q(Lead.III, ms=36), **q(Lead.aVF, ms=18, deep=150, r=500)}))["IMI"]
     assert weak.certainty is Certainty.POSSIBLE
     assert "Minnesota" in weak.source

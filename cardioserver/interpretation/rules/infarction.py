@@ -184,7 +184,8 @@ def _inferior(case: Case) -> Territory | None:
     """Two of II, III and aVF; possible with a long Q in III that aVF shares."""
     leads = tuple(name for name in INFERIOR if _is_pathological(case, name))
     if len(leads) >= 2:
-        sure = len(leads) == 3 or any(net_qrs(case.lead(name)) < 0 for name in leads)
+        long = sum(q_ms(case.lead(name)) >= LONG_MS for name in leads) > 1
+        sure = long and (len(leads) == 3 or any(net_qrs(case.lead(name)) < 0 for name in leads))
         certainty = Certainty.DEFINITE if sure else Certainty.PROBABLE
         return Territory(leads, _q_facts(case, leads, LONG_MS), certainty)
     below = case.lead(Lead.aVF)
