@@ -36,7 +36,7 @@ class AverageBeat:
     samples
         µV, shape ``(leads, width)``, against the PR segment.
     rate
-        Sampling rate of *samples*, Hz; that of the record divided by a whole number.
+        Sampling rate of *samples*, Hz; a whole number of times that of the record, or a whole part of it.
     origin
         Index within *samples* of the beats' fiducial point.
     noise

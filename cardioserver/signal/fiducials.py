@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import resample_poly
 
 from cardioserver.signal.average import SLOPES_S, AverageBeat, alike, average_beat, average_slopes, level
 from cardioserver.signal.beats import BeatClass, Beats
@@ -26,7 +27,7 @@ NAMES = ("p_on", "p_peak", "p_off", "qrs_on", "r_peak", "qrs_off", "t_on", "t_pe
 NONE = -1
 CHUNK_S = 60.0  # the representative beat follows changes of shape and rate that are slower than this
 LONG_S = 90.0
-WORK_HZ = 480.0  # faster records are thinned to about this rate
+WORK_HZ = 480.0  # faster records are thinned to about this rate, slower ones interpolated
 DEFAULT_INTERVAL_S = 0.8
 SHORT_RR = 0.2  # quantile of RR that bounds the search: in an irregular rhythm many beats come early
 SHORTEST_INTERVAL_S = 0.4
@@ -87,16 +88,18 @@ def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
         piece = without_spikes(trace.piece(start, stop), rate, spikes)
         piece = _without_mains(piece, rate, len(mine))
         step = max(1, int(rate / WORK_HZ))
+        finer = max(1, round(WORK_HZ / rate))
         stretch = _Stretch(
-            thinned(piece, step),
-            rate / step,
-            (beats.samples[mine] - start) // step,
-            spikes // step,
+            _finer(thinned(piece, step), finer),
+            rate * finer / step,
+            (beats.samples[mine] - start) * finer // step,
+            spikes * finer // step,
             dominant[mine],
             [beats.classes[each] for each in mine],
         )
         rows, usual = _delineate_stretch(stretch)
-        found[mine] = np.where(rows == NONE, NONE, rows * step + step // 2 + start)
+        places = np.rint(rows / finer).astype(np.intp) * step + step // 2 + start
+        found[mine] = np.where(rows == NONE, NONE, places)
         count = int(dominant[mine].sum())
         if usual and (best is None or count > best[0]):
             best = (count, *usual)
@@ -109,6 +112,17 @@ def _without_mains(samples: Signal, rate: float, beats: int) -> Signal:
     if sizes.max() < LEAST_MAINS_UV * np.sqrt(beats):
         return samples
     return remove_mains(samples, rate, MAINS_HZ[int(sizes.argmax())])
+
+
+def _finer(samples: Signal, times: int) -> Signal:
+    """*samples* at *times* their rate, band-limited.
+
+    Slopes and smoothing that span a few samples would else be longer, and marks later, than at WORK_HZ.
+    """
+    if times == 1:
+        return samples
+    finer: Signal = resample_poly(samples, times, 1, axis=1, padtype="line")
+    return finer
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Order statistics and slopes of a few values, without the overhead of numpy's general forms."""
+"""Order statistics, slopes and corners of a few values, without the overhead of numpy's general forms."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ def slope_of(line: Signal) -> Signal:
     slopes[..., 0] = line[..., 1] - line[..., 0]
     slopes[..., -1] = line[..., -1] - line[..., -2]
     return slopes
+
+
+def corner_of(line: Signal) -> int:
+    """Where *line* lies farthest below the chord from its first value to its last."""
+    chord = line[0] + (line[-1] - line[0]) / max(len(line) - 1, 1) * np.arange(len(line))
+    return int((chord - line).argmax())

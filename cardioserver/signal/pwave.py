@@ -2,10 +2,11 @@
 
 A P wave is what all beats have in common before the QRS (in fibrillation they have nothing in common there),
 what rises above its surroundings faster than the end of a T or U wave, and what is alone between T wave and
-QRS (flutter waves are not). Its ends are where each lead's flank has lost a given share of its steepest slope
-(P. Laguna, R. Jané, P. Caminal, "Automatic detection of wave boundaries in multilead ECG signals", Comput.
-Biomed. Res. 27:45, 1994; J. P. Martínez et al., "A wavelet-based ECG delineator", IEEE Trans. Biomed. Eng.
-51:570, 2004).
+QRS (flutter waves are not). An end is, in each lead, the mean of two whose errors differ: where the flank has
+lost a given share of its steepest slope (P. Laguna, R. Jané, P. Caminal, "Automatic detection of wave
+boundaries in multilead ECG signals", Comput. Biomed. Res. 27:45, 1994; J. P. Martínez et al., "A
+wavelet-based ECG delineator", IEEE Trans. Biomed. Eng. 51:570, 2004), and the corner between flank and
+level, as for the T wave (see :mod:`~cardioserver.signal.twave`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
-from cardioserver.signal.order import quantile, slope_of
+from cardioserver.signal.order import corner_of, quantile, slope_of
 from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
@@ -40,9 +41,9 @@ NARROW = 0.35  # smoothing leaves less of a pacemaker spike
 BLOCK_S = 0.025  # f waves are slower, muscle noise is faster
 NEAR_S = 0.03  # the peaks of the leads lie so near to the common one
 LEAST_LEAD = 0.5  # of the usual size; smaller leads have no say
-REACH_S, LONGEST_FLANK_S = 0.09, 0.12  # the flank is steepest, and ends, so near to the peak
+REACH_S, LONGEST_FLANK_S = 0.09, 0.10  # the flank is steepest, and ends, so near to the peak
 PEAK_TO_QRS_S = 0.04
-ONSET_SHARE, OFFSET_SHARE = 0.5, 0.65
+ONSET_SHARE, OFFSET_SHARE = 0.55, 0.75
 ONSET_QUANTILE, OFFSET_QUANTILE = 0.35, 0.65  # of the leads
 MARGIN_S = 0.001  # before the slope reaches its share the wave has begun
 PHASE_S = 0.075  # from one phase of a biphasic wave to the next
@@ -172,7 +173,7 @@ def _likeness(windows: Signal, weights: Signal, rate: float) -> float:
     return float((product / np.maximum(size, 1e-9)).mean())
 
 
-def _ends(line: Signal, peak: int, least: float, rate: float) -> tuple[int, int]:
+def _ends(line: Signal, peak: int, least: float, rate: float) -> tuple[float, float]:
     """Onset and offset of one lead's wave; a phase of the other sign larger than *least* belongs to it."""
     return (
         peak - _length(line[peak::-1], least, ONSET_SHARE, rate),
@@ -180,8 +181,8 @@ def _ends(line: Signal, peak: int, least: float, rate: float) -> tuple[int, int]
     )
 
 
-def _length(line: Signal, least: float, share: float, rate: float) -> int:
-    """Samples from the peak, where *line* starts, to where the last flank keeps but *share* of its slope."""
+def _length(line: Signal, least: float, share: float, rate: float) -> float:
+    """Samples from the peak, where *line* starts, to the end of the last flank: the mean of two."""
     ahead = line[: round(PHASE_S * rate)] * -np.sign(line[0])
     top = int(ahead.argmax())
     second = ahead[top] > max(OTHER_PHASE * abs(float(line[0])), least) and top < len(ahead) - 1
@@ -192,7 +193,9 @@ def _length(line: Signal, least: float, share: float, rate: float) -> int:
     speed = slope_of(flank) * -np.sign(flank[0])
     steepest = int(speed[: round(REACH_S * rate)].argmax())
     flat = np.flatnonzero(speed[steepest:] < share * speed[steepest])
-    return begin + steepest + (int(flat[0]) if len(flat) else len(speed) - steepest - 1)
+    slow = int(flat[0]) if len(flat) else len(speed) - steepest - 1
+    corner = corner_of(flank[steepest:] * np.sign(flank[0]))
+    return begin + steepest + (slow + corner) / 2
 
 
 def _above_line(samples: Signal, edge: int) -> Signal:

@@ -12,7 +12,10 @@ In each lead the end is the mean of three, as their errors differ:
   :mod:`~cardioserver.signal.pwave`).
 
 A T wave that swings through the baseline has a second phase, and its end is that of the second; a U wave
-swings nowhere and stays out.
+swings nowhere and stays out. A U wave may be as high as the T wave before it: of several peaks that which
+stands nearest to the usual place is preferred, 90 ms before the end of a QT interval of 0.40 s times the cube
+root of RR (L. S. Fridericia, "Die Systolendauer im Elektrokardiogramm bei normalen Menschen und bei
+Herzkranken", Acta Med. Scand. 53:469, 1920).
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import numpy.typing as npt
 from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
-from cardioserver.signal.order import quantile, slope_of
+from cardioserver.signal.order import corner_of, quantile, slope_of
 from cardioserver.signal.smoothing import moving_mean
 
 Signal = npt.NDArray[np.float64]
@@ -33,14 +36,17 @@ Signal = npt.NDArray[np.float64]
 SMOOTH_S = 0.026
 LATEST_S = (0.12, 0.42)  # after the fiducial point: constant and times the root of the RR interval
 NEXT_P_S = 0.20  # before the next fiducial point nothing of this beat is left
+LEVEL_BEFORE_S = 0.25  # before the next fiducial point: between T and P wave
 NEXT_BEAT_S = 0.15
 AFTER_QRS_S = 0.05
 SHORTEST_S = 0.08
 LEVEL_S = 0.03
+RAISED = 0.4  # of the T wave: so far from the level before the QRS is a U wave, or the next P wave
 NEAR_S = 0.06  # the peaks of the leads lie so near to the common one
 FLANK_S = 0.15
 TAIL_S, SHORTEST_TAIL_S = 0.30, 0.10  # the end lies so near to the peak
-PROMINENCE = 0.1  # of the largest deflection
+USUAL_PEAK_S, PEAK_SPREAD_S = 0.31, 0.12  # after the QRS onset at RR = 1 s
+PROMINENCE = 0.02  # of the largest deflection
 EDGE_S = 0.03  # of the search, in which the ST segment may be higher than T
 PHASE_S = 0.16  # from one phase of a biphasic wave to the next
 FLAT = 0.25  # of the steepest slope of a flank
@@ -75,16 +81,17 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
     rate = beat.rate
     latest = min(LATEST_S[0] + LATEST_S[1] * math.sqrt(intervals[0]), intervals[1] - NEXT_BEAT_S)
     start = round(qrs[1] + AFTER_QRS_S * rate)
-    end = min(beat.samples.shape[1] - 1, round(beat.origin + latest * rate))
+    last_sample = beat.samples.shape[1] - 1
+    end = min(last_sample, round(beat.origin + latest * rate))
     if end - start < SHORTEST_S * rate:
         return None
     smooth = moving_mean(beat.samples, rate, SMOOTH_S, times=2)
-    wave = smooth - _baseline(smooth, rate, round(qrs[0]), end)
-    top = _common_top(wave, start, end, rate)
-    far = min(
-        wave.shape[1] - 1, round(beat.origin + (intervals[1] - NEXT_P_S) * rate), top + round(TAIL_S * rate)
-    )
-    far = max(far, min(wave.shape[1] - 1, top + round(SHORTEST_TAIL_S * rate)))
+    before_p = min(round(beat.origin + (intervals[1] - LEVEL_BEFORE_S) * rate), last_sample)
+    wave = smooth - _baseline(smooth, rate, round(qrs[0]), (end, max(end, before_p)))
+    usual_top = qrs[0] + USUAL_PEAK_S * intervals[0] ** (1 / 3) * rate
+    top = _common_top(wave, start, end, rate, usual_top)
+    far = min(last_sample, round(beat.origin + (intervals[1] - NEXT_P_S) * rate), top + round(TAIL_S * rate))
+    far = max(far, min(last_sample, top + round(SHORTEST_TAIL_S * rate)))
     low, high = max(top - round(NEAR_S * rate), start), min(top + round(NEAR_S * rate) + 1, end)
     peaks = low + np.abs(wave[:, low:high]).argmax(axis=1)
     size = np.abs(np.take_along_axis(wave, peaks[:, None], axis=1)[:, 0])
@@ -102,21 +109,31 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
     return TWave(on, float(np.median(peaks[big])), off)
 
 
-def _common_top(wave: Signal, start: int, end: int, rate: float) -> int:
-    """Where all leads together deflect most between *start* and *end*: at a peak, if there is one."""
+def _common_top(wave: Signal, start: int, end: int, rate: float, usual: float) -> int:
+    """Where all leads together deflect most between *start* and *end*: at a peak, if there is one.
+
+    Of several peaks one far from the *usual* place must be the higher for it.
+    """
     height = np.sqrt((wave[:, start:end] ** 2).mean(axis=0))
     tops = find_peaks(height, prominence=PROMINENCE * height.max())[0]
     if len(tops):
-        return start + int(tops[height[tops].argmax()])
+        away = (start + tops - usual) / (PEAK_SPREAD_S * rate)
+        return start + int(tops[(height[tops] * np.exp(-(away**2) / 2)).argmax()])
     skipped = round(EDGE_S * rate)
     return start + skipped + int(height[skipped:].argmax())
 
 
-def _baseline(smooth: Signal, rate: float, qrs_on: int, end: int) -> Signal:
-    """Halfway between the level before the QRS and that after the T wave, for each lead."""
+def _baseline(smooth: Signal, rate: float, qrs_on: int, ends: tuple[int, int]) -> Signal:
+    """Halfway between the level before the QRS and that after the T wave, for each lead.
+
+    The level after it is taken at the first of *ends*; at the second, if a wave seems to stand there.
+    """
     width = round(LEVEL_S * rate)
     before = smooth[:, max(qrs_on - round(0.02 * rate), 0) : max(qrs_on, 1)].mean(axis=1, keepdims=True)
-    after = smooth[:, max(end - width, 0) : end + 1].mean(axis=1, keepdims=True)
+    early, late = (smooth[:, max(end - width, 0) : end + 1].mean(axis=1, keepdims=True) for end in ends)
+    size = np.ptp(smooth[:, max(ends[0] - round(TAIL_S * rate), 0) : ends[0]], axis=1, keepdims=True)
+    raised = np.abs(early - before)
+    after = np.where((raised > RAISED * size) & (raised > np.abs(late - before)), late, early)
     level: Signal = (before + after) / 2
     return level
 
@@ -153,9 +170,7 @@ def _end(line: Signal, peak: int, far: int, rate: float) -> float:
     if speed <= 0:
         return float(far)
     rest = course[steepest:]
-    chord = rest[0] + (rest[-1] - rest[0]) / max(len(rest) - 1, 1) * np.arange(len(rest))
-    corner = int((chord - rest).argmax())
     tangent = min(max(float(rest[0]) / speed, 0.0) + TANGENT_MARGIN_S * rate, len(rest) - 1.0)
     flat = np.flatnonzero(falling[steepest:] < FLAT * speed)
     slow = int(flat[0]) if len(flat) else len(rest) - 1
-    return peak + step * (steepest + (corner + tangent + slow) / 3)
+    return peak + step * (steepest + (corner_of(rest) + tangent + slow) / 3)

@@ -65,6 +65,14 @@ def test_marks_lie_where_the_waves_begin_and_end(rate: float, leads: int) -> Non
         assert found[name] == pytest.approx(place, abs=tolerance + step), name
 
 
+@pytest.mark.parametrize("rate", [125.0, 250.0])
+def test_a_slow_sampling_rate_does_not_lengthen_intervals(rate: float) -> None:
+    slow, fast = marks_in_ms(made_ecg(rate, REGULAR), rate), marks_in_ms(made_ecg(500.0, REGULAR), 500.0)
+    for first, last in (("p_on", "p_off"), ("p_on", "qrs_on"), ("qrs_on", "qrs_off"), ("qrs_on", "t_off")):
+        change = (slow[last] - slow[first]) - (fast[last] - fast[first])
+        assert abs(change) <= 1, (first, last)
+
+
 def test_no_p_wave_is_marked_where_there_is_none() -> None:
     rng = np.random.default_rng(4)
     signal = made_ecg(500.0, REGULAR, p=0.0)
@@ -132,6 +140,22 @@ def test_a_u_wave_does_not_prolong_qt() -> None:
     with_u = marks_of_one_beat(beside(0.46, 0.08, 60))
     assert with_u["t_off"] == pytest.approx(without["t_off"], abs=15)
     assert with_u["p_on"] == pytest.approx(without["p_on"], abs=10)
+
+
+@pytest.mark.parametrize("at", [0.46, 0.49, 0.52])
+@pytest.mark.parametrize("size", [60, 110])
+def test_a_u_wave_as_high_as_the_t_wave_is_not_taken_for_it(at: float, size: float) -> None:
+    """As in hypokalaemia; wherever it stands it lends nothing to the level either."""
+    found = marks_of_one_beat(beside(at, 0.07, size), t=100.0)
+    assert found["t_peak"] == pytest.approx(280, abs=15)
+    assert found["t_off"] == pytest.approx(370, abs=25)
+
+
+def test_a_late_t_wave_with_nothing_before_it_is_found() -> None:
+    """A long QT: the usual place tells only which of several waves is T."""
+    found = marks_of_one_beat(beside(0.42, 0.09, 150), t=0.0)
+    assert found["t_peak"] == pytest.approx(420, abs=15)
+    assert found["t_off"] == pytest.approx(510, abs=25)
 
 
 def test_a_t_wave_that_swings_through_the_baseline_ends_with_its_second_phase() -> None:
