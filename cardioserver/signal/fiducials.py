@@ -98,7 +98,7 @@ def find_fiducials(trace: Trace, rate: float, beats: Beats) -> Fiducials:
             [beats.classes[each] for each in mine],
         )
         rows, usual = _delineate_stretch(stretch)
-        places = np.rint(rows / finer).astype(np.intp) * step + step // 2 + start
+        places = np.minimum(np.rint(rows / finer).astype(np.intp) * step + step // 2 + start, length - 1)
         found[mine] = np.where(rows == NONE, NONE, places)
         count = int(dominant[mine].sum())
         if usual and (best is None or count > best[0]):

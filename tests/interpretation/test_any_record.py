@@ -74,8 +74,9 @@ def line_of(rate: float, seconds: float, rr: float, size: float = 1000.0) -> np.
 def test_every_rate_measures_the_same(rate: float) -> None:
     document = interpret(at_rate(np.outer((0.6, 1.0, 0.4), line_of(rate, 10.0, 0.8)), rate))
     assert document.measurements.rate == pytest.approx(75, abs=0.2)
-    assert document.measurements.qrs == pytest.approx(64, abs=9)
-    assert document.measurements.pr == pytest.approx(172, abs=6)
+    assert document.measurements.qrs == pytest.approx(64, abs=4)
+    assert document.measurements.pr == pytest.approx(176, abs=4)
+    assert document.measurements.qt == pytest.approx(393, abs=4)
 
 
 @pytest.mark.parametrize(("rr", "seconds"), [(3.0, 30.0), (0.2, 10.0)])
