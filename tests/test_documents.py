@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,18 @@ def test_links_lead_to_files(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-def test_the_map_has_every_room() -> None:
+def test_the_map_has_every_room_in_the_order_in_which_they_may_import() -> None:
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    order = [layer.strip("()") for layer in layers["contracts"][0]["layers"]]
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    mapped = re.findall(r"^\| `cardioserver/(\w+)(?:\.py)?`", text, re.MULTILINE)
+    assert mapped == [name for name in reversed(order) if name in mapped]
     rooms = {file.parent.name for file in (ROOT / "cardioserver").glob("*/__init__.py")}
-    assert {room for room in rooms if f"`cardioserver/{room}`" not in text} == set()
+    assert rooms <= set(mapped)
+    beside = {file.name for file in (ROOT / "cardioserver").glob("*.py")} - {"__init__.py", "__main__.py"}
+    for document in ("README.md", "docs/development.md"):
+        said = (ROOT / document).read_text(encoding="utf-8")
+        assert {name for name in beside if f"{name}`" not in said} - {"app.py"} == set()
 
 
 def test_the_two_commands_are_on_the_first_screen() -> None:
