@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cardioserver.cli.exits import ExitCode, Failure
-from cardioserver.cli.output import say, show_fields, show_json, show_table
+from cardioserver.cli.output import language, say, show_fields, show_json, show_table
 from cardioserver.cli.parameters import HcfFilter, Json, Limit
 from cardioserver.cli.reinterpret import reinterpret
 from cardioserver.cli.server import Server, over_the_wire
 from cardioserver.cli.subject import named_exam
+from cardioserver.cli.terms import EXAM_TYPES, SEXES
 from cardioserver.cli.times import Before, Since, moment
 from cardioserver.language import Phrase
 
@@ -155,17 +156,19 @@ def _fields(details: ExamDetails) -> list[tuple[Phrase, object]]:
     name = " ".join(filter(None, (patient.family_name, patient.personal_name, patient.patronymic)))
     leads = " ".join(lead.label for lead in signal.leads)
     seconds = signal.sample_count / signal.rate
+    rate = f"{signal.rate:g}"
+    size = Phrase(f"{rate} Hz × {seconds:g} s", f"{rate} Гц × {seconds:g} с").say(language())
     return [
         (Phrase("Exam", "Обследование"), details.exam_id),
         (Phrase("UUID", "UUID"), exam.uuid),
         (Phrase("Started", "Начало"), exam.started_at.isoformat(" ", "seconds")),
         (Phrase("Stored", "Сохранено"), details.stored_at),
-        (Phrase("Type", "Тип"), exam.exam_type.label),
+        (Phrase("Type", "Тип"), EXAM_TYPES[exam.exam_type.name].say(language())),
         (Phrase("Patient", "Пациент"), details.patient_id),
         (Phrase("Number", "Номер"), patient.number),
         (Phrase("Name", "Имя"), name),
         (Phrase("Birthday", "Дата рождения"), patient.birthday),
-        (Phrase("Sex", "Пол"), patient.sex if patient.sex else ""),
+        (Phrase("Sex", "Пол"), SEXES[patient.sex.name].say(language())),
         (Phrase("Age, years", "Возраст, лет"), exam.age_years),
         (Phrase("Height, cm", "Рост, см"), exam.height_cm),
         (Phrase("Weight, kg", "Вес, кг"), exam.weight_kg),
@@ -174,7 +177,7 @@ def _fields(details: ExamDetails) -> list[tuple[Phrase, object]]:
         (Phrase("Archive", "Архив"), details.archive_id),
         (Phrase("Device", "Прибор"), exam.device_number),
         (Phrase("Accession number", "Номер направления"), exam.accession_number),
-        (Phrase("Signal", "Сигнал"), f"{signal.rate:g} Hz × {seconds:g} s × {len(signal.leads)}: {leads}"),
+        (Phrase("Signal", "Сигнал"), f"{size} × {len(signal.leads)}: {leads}"),
         (Phrase("SHA-256", "SHA-256"), details.digest.hex()),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cardioserver.cli.output import language, say, show_fields, show_table
+from cardioserver.cli.terms import GRADES, SEXES
 from cardioserver.language import Phrase
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def _signal(document: Document) -> Iterator[tuple[Phrase, object]]:
             language()
         ),
     )
-    yield Phrase("Quality", "Качество"), document.quality.grade.value
-    yield Phrase("Sex", "Пол"), person.sex if person.sex else ""
+    yield Phrase("Quality", "Качество"), GRADES[document.quality.grade.value].say(language())
+    yield Phrase("Sex", "Пол"), SEXES[person.sex.name].say(language())
     yield Phrase("Age, years", "Возраст, лет"), "" if person.age is None else f"{person.age:.3g}"
     yield Phrase("Height, cm", "Рост, см"), person.height_cm
     yield Phrase("Weight, kg", "Вес, кг"), person.weight_kg

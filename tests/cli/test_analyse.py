@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,10 @@ def test_a_report_for_people_in_both_languages(command: Command, tmp_path: Path)
     assert "HR = 75 bpm" in english.out
     assert "not confirmed by a doctor" in english.out
     assert "QTc Bazett, ms" in english.out
-    russian = command("analyse", file, "--language", "ru")
+    assert "Quality" in english.out
+    russian = command("analyse", file, "--language", "ru", "--sex", "female")
+    assert re.search(r"^Качество +хорошее$", russian.out, re.MULTILINE)
+    assert re.search(r"^Пол +женский$", russian.out, re.MULTILINE)
     assert "ЧСС = 75 уд/мин" in russian.out
     assert "не подтверждена врачом" in russian.out
     assert "QTc по Базетту, мс" in russian.out

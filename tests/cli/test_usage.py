@@ -171,3 +171,14 @@ def test_the_document_has_every_exit_status() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     for code in ExitCode:
         assert f"| {code.value} |" in text, code
+
+
+def test_every_value_of_an_ecg_has_a_word_for_people() -> None:
+    from cardioserver.cli.terms import EXAM_TYPES, GRADES, SEXES
+    from cardioserver.ecg.exam import ExamType
+    from cardioserver.ecg.patient import Sex
+    from cardioserver.signal.quality import Grade
+
+    assert set(SEXES) == {each.name for each in Sex}
+    assert set(GRADES) == {each.value for each in Grade}
+    assert set(EXAM_TYPES) == {each.name for each in ExamType}
