@@ -149,6 +149,8 @@ def test_a_fast_rhythm_of_very_broad_beats_is_never_called_sinus() -> None:
     assert "STACH" in said_of(case(rate=130, qrs=150))
     assert "STACH" in said_of(case(rate=115, qrs=180))
     assert "WQTAC" in said_of(case(rate=148, qrs=180))
+    assert "WQTAC" in said_of(case(rate=130, qrs=150, qrs_axis=-120))
+    assert "STACH" in said_of(case(rate=130, qrs=100, qrs_axis=-120))
 
 
 def test_a_wide_tachycardia_is_told_of_a_poor_or_irregular_record_too() -> None:

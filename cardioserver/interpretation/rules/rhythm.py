@@ -27,8 +27,10 @@ FEWEST_LEADS = 3  # in fewer, noise changes the shape of a P wave
 RETROGRADE_PR_MS, LONG_PR_MS = 120.0, 200.0
 FASTEST_SINUS = 220.0  # less the age in years, beats a minute
 CLEARLY_WIDE_MS, CLEARLY_FAST = 160.0, 120.0
-"""ms and beats a minute. A wider QRS speaks for a ventricular origin even beside a bundle-branch block (H.
-Wellens et al., Am. J. Med. 64:27, 1978); up to that rate a sinus tachycardia remains likelier."""
+"""ms and beats a minute. A wider QRS, or a wide one with an axis up and to the right, speaks for a ventricle
+even if it looks like a bundle-branch block (H. Wellens et al., Am. J. Med. 64:27, 1978); up to that rate a
+sinus tachycardia remains likelier."""
+NORTHWEST = -90.0  # degrees
 SVT_RATE = 150.0  # beats a minute, from which on T and P cannot be told apart and other causes are likelier
 
 SINUS = Term("SR", Section.RHYTHM, Severity.NORMAL, "Sinus rhythm", "Синусовый водитель ритма", SOURCE)
@@ -107,13 +109,14 @@ def _atrial_rate(case: Case) -> float | None:
 def _is_doubtful(case: Case, rate: float) -> bool:
     """Whether a fast rhythm may well be no sinus tachycardia.
 
-    Faster than sinus nodes are; with very broad QRS complexes, before which anything may look like a P wave;
-    or without measured P waves, and fast or with broad QRS complexes.
+    Faster than sinus nodes are; with QRS complexes as ventricular ones are, before which anything may look
+    like a P wave; or without measured P waves, and fast or with broad QRS complexes.
     """
     age, qrs = case.person.age, case.measurements.qrs
     if case.is_adult and rate > FASTEST_SINUS - (age or 0.0):
         return True
-    if rate > CLEARLY_FAST and (qrs or 0.0) > CLEARLY_WIDE_MS:
+    northwest = case.axis is not None and case.axis < NORTHWEST
+    if rate > CLEARLY_FAST and (qrs or 0.0) > (WIDE_QRS_MS if northwest else CLEARLY_WIDE_MS):
         return True
     broad = qrs is None or qrs >= WIDE_QRS_MS
     return case.measurements.pr is None and (rate > SVT_RATE or broad)
