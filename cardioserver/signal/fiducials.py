@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from cardioserver.signal.mains import mains_sizes, remove_mains
 from cardioserver.signal.order import median, quantile
 from cardioserver.signal.pacing import TO_QRS_S, without_spikes
 from cardioserver.signal.qrsbounds import qrs_bounds
+from cardioserver.signal.singlep import have_p
 from cardioserver.signal.smoothing import thinned
 from cardioserver.signal.trace import Trace
 
@@ -169,8 +170,9 @@ def _delineate_stretch(stretch: _Stretch) -> tuple[Index, tuple[AverageBeat, Mar
         marks = delineate(beat, group.qrs, room.after, room.before, with_p=with_p)
         if group.dominant:
             representative = (beat, marks)
-        for member, at in zip(group.members, group.aligned.tolist(), strict=True):
-            rows[member] = _placed(marks, at, leveled.shape[1])
+        shown = have_p(leveled, group.aligned, beat, marks)
+        for member, at, shows in zip(group.members, group.aligned.tolist(), shown.tolist(), strict=True):
+            rows[member] = _placed(marks if shows else replace(marks, p_on=None), at, leveled.shape[1])
     return rows, representative
 
 

@@ -19,7 +19,7 @@ from scipy.signal import find_peaks
 
 from cardioserver.signal.average import AverageBeat
 from cardioserver.signal.order import corner_of, quantile, slope_of
-from cardioserver.signal.smoothing import moving_mean
+from cardioserver.signal.smoothing import above_line, moving_mean
 
 Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -83,7 +83,7 @@ def p_wave(
     weights = _weights(beat)
     smooth = moving_mean(beat.samples[:, :end], rate, SMOOTH_S, times=2)
     edge = max(1, round(EDGE_S * rate))
-    wave, raw = _above_line(smooth[:, start:], edge), _above_line(beat.samples[:, start:end], edge)
+    wave, raw = above_line(smooth[:, start:], edge), above_line(beat.samples[:, start:end], edge)
     height = _height(smooth, wave, start, weights, rate)
     tops = find_peaks(height[: len(height) + round((GUARD_S - PEAK_TO_QRS_S) * rate)])[0]
     if not len(tops):
@@ -135,7 +135,7 @@ def _similarity(wave: Signal, one: int, other: int, rate: float) -> float:
     half = min(round(WIDE_HALF_S * rate), one, other, wave.shape[1] - 1 - one, wave.shape[1] - 1 - other)
     if half < 1:
         return 0.0
-    first, second = (_above_line(wave[:, at - half : at + half + 1], 1) for at in (one, other))
+    first, second = (above_line(wave[:, at - half : at + half + 1], 1) for at in (one, other))
     size = float(np.sqrt((first**2).sum() * (second**2).sum()))
     return float((first * second).sum()) / max(size, 1e-9)
 
@@ -166,7 +166,7 @@ def _likeness(windows: Signal, weights: Signal, rate: float) -> float:
     block = max(1, round(BLOCK_S * rate))
     count = windows.shape[2] // block
     parts = windows[:, :, : count * block].reshape(len(windows), beats, count, block).mean(axis=3)
-    parts = _above_line(parts, max(1, count // 8)) * weights[:, None, None]
+    parts = above_line(parts, max(1, count // 8)) * weights[:, None, None]
     others = (parts.sum(axis=1, keepdims=True) - parts) / (beats - 1)
     product = (parts * others).sum(axis=(0, 2))
     size = np.sqrt((parts**2).sum(axis=(0, 2)) * (others**2).sum(axis=(0, 2)))
@@ -196,12 +196,3 @@ def _length(line: Signal, least: float, share: float, rate: float) -> float:
     slow = int(flat[0]) if len(flat) else len(speed) - steepest - 1
     corner = corner_of(flank[steepest:] * np.sign(flank[0]))
     return begin + steepest + (slow + corner) / 2
-
-
-def _above_line(samples: Signal, edge: int) -> Signal:
-    """*samples* against the straight line between the beginning and the end of their last axis."""
-    share = np.linspace(0, 1, samples.shape[-1])
-    first = samples[..., :edge].mean(axis=-1, keepdims=True)
-    last = samples[..., -edge:].mean(axis=-1, keepdims=True)
-    above: Signal = samples - first * (1 - share) - last * share
-    return above

@@ -71,6 +71,15 @@ def moving_mean(
     return samples
 
 
+def above_line(samples: npt.NDArray[np.float64], edge: int) -> npt.NDArray[np.float64]:
+    """*samples* against the straight line between the means of *edge* of them at both ends, last axis."""
+    share = np.linspace(0, 1, samples.shape[-1])
+    first = samples[..., :edge].mean(axis=-1, keepdims=True)
+    last = samples[..., -edge:].mean(axis=-1, keepdims=True)
+    above: npt.NDArray[np.float64] = samples - first * (1 - share) - last * share
+    return above
+
+
 def thinned(samples: npt.NDArray[np.float64], step: int) -> npt.NDArray[np.float64]:
     """Means of *step* samples along the last axis; what is left over at the end is dropped."""
     if step == 1:

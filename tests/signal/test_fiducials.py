@@ -254,6 +254,29 @@ def test_beats_nearer_than_their_qrs_is_long_are_marked() -> None:
     assert ((on <= peak) & (peak <= off)).all()
 
 
+def with_an_escape_beat(shape: float | None) -> np.ndarray:
+    """The sixth beat comes late; *shape* is its P wave, against the others, or ``None`` for no such wave."""
+    times = list(REGULAR)
+    times[5] += 0.3
+    signal = made_ecg(500.0, times)
+    time = np.arange(signal.shape[1]) / 500
+    at = times[5] + P_AT
+    signal -= np.outer(np.linspace(0.5, 1.3, 12), 120 * bump(time, at, P_HALF))
+    if shape is not None:
+        signal += np.outer(np.linspace(0.5, 1.3, 12), 120 * shape * bump(time, at, P_HALF))
+    return signal + np.random.default_rng(0).normal(size=signal.shape) * 8
+
+
+@pytest.mark.parametrize(("shape", "has_p"), [(None, False), (1.0, True), (0.6, True), (-0.8, True)])
+def test_an_escape_beat_has_no_p_wave_unless_one_is_seen(shape: float | None, has_p: bool) -> None:
+    signal = with_an_escape_beat(shape)
+    beats = find_beats(signal, 500.0)
+    p_on = find_fiducials(Trace(signal), 500.0, beats).of("p_on")
+    assert len(p_on) == len(REGULAR)
+    assert (p_on[5] != NONE) == has_p
+    assert (np.delete(p_on, 5) != NONE).all()
+
+
 def test_qrs_complexes_that_part_keep_a_length() -> None:
     """Even where one is overrun as far as the place of its beat, which is its last sample."""
     none = (NONE,) * 3
