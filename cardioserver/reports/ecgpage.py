@@ -44,7 +44,7 @@ class EcgPage:
         drawn = draw_chart(sheet, self.chart, language)
         start, stop = self.montage.span
         notes = (self.montage.title, words.span(start, stop, content.recording.duration, language))
-        draw_footer(sheet, content, options, (number, total), drawn=drawn, notes=notes)
+        draw_footer(sheet, content, options, (number, total), drawn=drawn, notes=notes, confirmation=False)
 
 
 def ecg_page(header: Header, shown: Montage, content: Content, options: Options) -> EcgPage:

@@ -29,6 +29,7 @@ def draw_footer(
     *,
     drawn: Drawn | None = None,
     notes: Sequence[str] = (),
+    confirmation: bool = True,
 ) -> None:
     """Draw the foot.
 
@@ -40,6 +41,8 @@ def draw_footer(
         The chart above, if there is one.
     notes
         More to say of it.
+    confirmation
+        Whether it is said here that no doctor has confirmed anything, and not in the head.
     """
     language, inside = options.language, sheet.paper.inside
     first, second = (inside.bottom - each for each in LINES_MM)
@@ -53,7 +56,7 @@ def draw_footer(
     made = words.moment(options.created_at, language)
     right = f"Cardioserver {cardioserver.__version__}, {words.CREATED.say(language)} {made}"
     room = inside.width - width(right, SECOND_PT) - 4
-    unsigned = page[0] > 1 and content.confirmed_by is None  # the first page says it in its head
+    unsigned = confirmation and content.confirmed_by is None
     said = words.UNCONFIRMED.say(language) if unsigned else ""
     remarks = [each for each in (said, *notes, *(_marks(drawn, language) if drawn else ())) if each]
     sheet.text(inside.x, second, shortened(SEPARATOR.join(remarks), room, SECOND_PT), SECOND_PT)

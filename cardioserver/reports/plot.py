@@ -25,6 +25,7 @@ FAST, FAST_FROM_MM = 50.0, 3.0
 PULSE_LEAD_MM = 2.0
 LABEL_PT, SMALL_PT = 9.0, 7.0
 NARROW_MM = 15.0  # between lines so close a name would not seem to belong to one: it stands left of its line
+CLOSE_MM = 8.0  # between such there is no room for a pulse and the time below it
 BESIDE_PT = (9.0, 8.0, 7.0, 6.0, 5.0)
 BESIDE_MM = 0.6  # between name and trace, and at least between name and pulse
 BESIDE_FROM_MM, BESIDE_LEAD_MM = 1.0, 0.6  # of the pulse, if the name stands between it and the trace
@@ -77,7 +78,7 @@ class _Plot:
 
     def has_pulse(self, number: int) -> bool:
         """Whether line *number* has a calibration pulse; the first one always has."""
-        high = self.scale.gain * PULSE_MV + 1
+        high = max(self.scale.gain * PULSE_MV + 1, CLOSE_MM)
         return not number or not (self.chart.closest < high or (self.is_narrow and self.is_fast))
 
     def is_named_beside(self, number: int, cell: Cell) -> bool:
@@ -147,9 +148,21 @@ class _Plot:
     def time(self, number: int, line: Line) -> None:
         """The time at which a line of a strip begins; beside its trace where there is no room below."""
         if line.row.at is not None:
-            down = TIME_BELOW_MM if self.has_pulse(number) else TIME_BESIDE_MM
+            down = TIME_BESIDE_MM if self._is_timed_beside(number) else TIME_BELOW_MM
             said = words.clock(line.row.at)
-            self.sheet.text(self.box.x + TIME_FROM_MM, line.baseline + down, said, SMALL_PT)
+            self.sheet.text(self.box.x + self._time_from(number), line.baseline + down, said, SMALL_PT)
+
+    def _is_timed_beside(self, number: int) -> bool:
+        return self.chart.closest < CLOSE_MM or not self.has_pulse(number)
+
+    def _time_from(self, number: int) -> float:
+        """Where the time begins, mm from the left edge: right of a pulse that is on its height."""
+        is_right = self._is_timed_beside(number) and self.has_pulse(number)
+        return self._pulse_end + BESIDE_MM if is_right else TIME_FROM_MM
+
+    @property
+    def _pulse_end(self) -> float:
+        return BESIDE_FROM_MM + PULSE_S * self.scale.speed + BESIDE_LEAD_MM
 
     def names(self) -> None:
         """The leads' names, where no trace is in their way; of narrow rows left of them."""
@@ -164,11 +177,9 @@ class _Plot:
                     self.sheet.text(self.left + place.x, place.bottom, name, LABEL_PT, bold=True)
 
     def _name_beside(self, number: int, line: Line, name: str) -> None:
-        taken = 0.0
-        if self.has_pulse(number):
-            taken = BESIDE_FROM_MM + PULSE_S * self.scale.speed + BESIDE_LEAD_MM
-        elif line.row.at is not None:
-            taken = TIME_FROM_MM + width(words.clock(line.row.at), SMALL_PT)
+        taken = self._pulse_end if self.has_pulse(number) else 0.0
+        if line.row.at is not None and self._is_timed_beside(number):
+            taken = self._time_from(number) + width(words.clock(line.row.at), SMALL_PT)
         room = PULSE_MM - 2 * BESIDE_MM - taken
         size = next((each for each in BESIDE_PT if width(name, each, bold=True) <= room), BESIDE_PT[-1])
         high = HEIGHT_MM * size / LABEL_PT

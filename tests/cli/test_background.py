@@ -64,7 +64,8 @@ def test_a_server_is_started_seen_and_stopped(run: Run, place: Path) -> None:
     with socket.create_connection(("127.0.0.1", int(str(seen["port"]))), timeout=5):
         pass
     assert (place / "storage" / "cardioserver.sqlite").exists()
-    assert "Ready." in (place / "logs" / "cardioserver.log").read_text(encoding="utf-8")
+    log = place / "logs" / "cardioserver.log"
+    wait_until(lambda: "Ready." in log.read_text(encoding="utf-8"), "it says so")  # just after it listens
 
     again = start(run)
     assert again.returncode == ExitCode.FAILED
@@ -72,7 +73,7 @@ def test_a_server_is_started_seen_and_stopped(run: Run, place: Path) -> None:
 
     assert run("stop").returncode == 0
     assert run("status").returncode == ExitCode.NOT_RUNNING
-    assert "Stopped." in (place / "logs" / "cardioserver.log").read_text(encoding="utf-8")
+    assert "Stopped." in log.read_text(encoding="utf-8")
     assert run("stop").returncode == ExitCode.NOT_RUNNING
 
 

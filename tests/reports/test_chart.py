@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
+from cardioserver.ecg.lead import Lead
 from cardioserver.reports import Layout, Options, Part, render_pdf
 from cardioserver.reports.chart import Chart
 from cardioserver.reports.document import pages
 from cardioserver.reports.ecgpage import EcgPage
 from cardioserver.reports.label import Labels
-from cardioserver.reports.paper import PULSE_MM
+from cardioserver.reports.paper import PULSE_MM, Paper
+from cardioserver.reports.sheet import Sheet
 from tests.reports import samples
 from tests.reports.paperwork import runs, scan, text_of
 
@@ -115,3 +120,25 @@ def test_the_head_grows_before_a_text_goes_on_on_another_page() -> None:
     assert found[0].header.height > usual.header.height
     assert found[0].chart.box.y > usual.chart.box.y
     assert "11. Умеренные изменения миокарда." in text_of(render_pdf(content, options))
+
+
+def test_lines_of_an_overview_have_their_times_and_names_beside_them_clear_of_each_other() -> None:
+    """More than an hour: times are long; the names get smaller."""
+    leads = (Lead.aVF, Lead.V5)
+    recording = samples.recording(2 * 3600.0, leads, 125.0)
+    content = replace(
+        samples.content(samples.recording(20.0, leads, 125.0)), recording=recording, document=None
+    )
+    options = replace(samples.OPTIONS, parts=frozenset({Part.STRIP}), rhythm=leads)
+    page = pages(content, options)[4]
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=(842, 595))
+    page.draw(Sheet(canvas, Paper()), 5, 8)
+    canvas.save()
+    seen, box = scan(file.getvalue()), Paper().inside
+    left = seen.ink(box.x, box.y + 12, box.x + PULSE_MM - 0.1, box.bottom - 12)
+    for start, stop in runs(left.any(axis=1)):
+        assert seen.mm(stop - start) < 4.0, "a line's texts do not run into the next line's"
+    words = text_of(file.getvalue())
+    assert re.search(r"1:\d\d:00 aVF", words)
+    assert "V5" in words

@@ -221,3 +221,11 @@ def test_the_beats_page_has_a_row_of_measurements_for_each_lead() -> None:
     rows = poppler("pdftotext", pdf, "-layout", "-f", "2").splitlines()
     [second] = [row.split() for row in rows if re.match(r" *II .*\d,\d\d", row)]
     assert {"1,10", "0,28", "−0,11", "92"} <= set(second)  # R, T, Q in mV, QRS in ms
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_a_part_printed_alone_says_that_nobody_has_confirmed_it(part: Part) -> None:
+    options = replace(samples.OPTIONS, parts=frozenset({part}))
+    assert text_of(render_pdf(samples.content(), options), 1).count("НЕ ПОДТВЕРЖДЕНО ВРАЧОМ") == 1
+    signed = samples.content(conclusions=(samples.conclusion(),))
+    assert "НЕ ПОДТВЕРЖДЕНО" not in text_of(render_pdf(signed, options), 1)
