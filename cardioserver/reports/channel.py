@@ -53,11 +53,10 @@ def channels_of(
     Limb leads that were not recorded are made from I and II in a twelve-lead or limb-lead exam; -aVR takes
     the place of aVR in the order of Cabrera.
     """
+    names = lead_names(signal.leads, language)
     shown = [
-        Channel(lead, NAMELESS.say(language).format(row + 1), ((row, 1.0),))
-        if lead is Lead.UNSPECIFIED
-        else Channel(lead, lead.label, ((row, 1.0),))
-        for row, lead in enumerate(signal.leads)
+        Channel(lead, name, ((row, 1.0),))
+        for row, (lead, name) in enumerate(zip(signal.leads, names, strict=True))
     ]
     shown += _made(signal.leads, exam_type)
     unwanted = Lead.aVR if cabrera else Lead.MaVR
@@ -68,6 +67,14 @@ def channels_of(
         shown = [_turned(channel) if channel.lead is unwanted else channel for channel in shown]
     order = (*CABRERA, *_USUAL) if cabrera else _USUAL
     return tuple(sorted(shown, key=lambda channel: order.index(channel.lead)))
+
+
+def lead_names(leads: Sequence[Lead], language: Language) -> list[str]:
+    """Names of the leads of a recording; one of which is not known what it is has its place as a number."""
+    return [
+        NAMELESS.say(language).format(place) if lead is Lead.UNSPECIFIED else lead.label
+        for place, lead in enumerate(leads, start=1)
+    ]
 
 
 def _made(recorded: Sequence[Lead], exam_type: ExamType) -> list[Channel]:

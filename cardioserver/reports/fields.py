@@ -10,6 +10,7 @@ from cardioserver.interpretation.document import Document
 from cardioserver.interpretation.narrative import UNCONFIRMED
 from cardioserver.language import Language, Phrase
 from cardioserver.reports import words
+from cardioserver.reports.channel import lead_names
 from cardioserver.reports.content import Content
 
 UNKNOWN = "—"
@@ -129,7 +130,8 @@ def reading(document: Document, language: Language) -> str:
 def warnings(document: Document, language: Language) -> str:
     """Which leads are of poor quality and why; empty if none is."""
     poor = []
-    for lead in document.quality.leads:
+    names = lead_names([lead.lead for lead in document.quality.leads], language)
+    for name, lead in zip(names, document.quality.leads, strict=True):
         if lead.grade != "poor":
             continue
         reason = words.NOISY
@@ -141,7 +143,7 @@ def warnings(document: Document, language: Language) -> str:
             reason = words.FLAT
         if lead.missing >= MOSTLY:
             reason = words.OFF
-        poor.append(f"{lead.lead.label} ({reason.say(language)})")
+        poor.append(f"{name} ({reason.say(language)})")
     if not poor and document.quality.grade != "poor":
         return ""
     said = words.POOR.say(language)

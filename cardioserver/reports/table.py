@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cardioserver.language import Language
 from cardioserver.reports import words
+from cardioserver.reports.channel import lead_names
 from cardioserver.reports.paper import Box
 from cardioserver.reports.sheet import Sheet
 from cardioserver.signal.measurements import LeadMeasurements
@@ -44,9 +45,10 @@ def draw_table(sheet: Sheet, box: Box, leads: Sequence[LeadMeasurements], langua
     sheet.line(box.x, y + 0.7, box.right, y + 0.7, RULE_MM)
     between = right[len(AMPLITUDES) - 1] + step * 0.15
     sheet.line(between, box.y, between, box.y + table_height(len(leads)), RULE_MM)
-    for number, lead in enumerate(leads, start=3):
+    names = lead_names([lead.lead for lead in leads], language)
+    for number, (name, lead) in enumerate(zip(names, leads, strict=True), start=3):
         y = box.y + number * ROW_MM - 0.8
-        sheet.text(box.x, y, lead.lead.label, TEXT_PT, bold=True)
+        sheet.text(box.x, y, name, TEXT_PT, bold=True)
         for x, (field, _) in zip(right, columns, strict=True):
             value = getattr(lead, field)
             if value is not None:

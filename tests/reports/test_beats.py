@@ -92,3 +92,12 @@ def test_beats_alone_have_a_gain_of_their_own() -> None:
     recording = samples.recording(leads=(Lead.II,))
     content = samples.content(recording, document=interpret(recording))
     assert len(chart_of(content, replace(samples.OPTIONS, parts=BEATS)).lines) == 1
+
+
+def test_a_lead_of_which_is_not_known_what_it_is_has_the_same_name_everywhere() -> None:
+    recording = samples.recording(leads=(Lead.UNSPECIFIED, Lead.V5))
+    document = interpret(recording)
+    assert [each.lead for each in document.leads] == list(recording.format.leads)
+    text = text_of(render_pdf(samples.content(recording, document=document), samples.OPTIONS), 2)
+    assert text.count("Отв. 1") == 2  # beside its beat, and in the table
+    assert "UNSPECIFIED" not in text
