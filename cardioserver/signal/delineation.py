@@ -24,6 +24,7 @@ class Marks:
     qrs_on: float
     r_peak: float
     qrs_off: float
+    pr_end: float  # the level before it is that of the PR segment
     p_on: float | None = None
     p_peak: float | None = None
     p_off: float | None = None
@@ -35,6 +36,7 @@ class Marks:
 def delineate(
     beat: AverageBeat,
     qrs: tuple[float, float],
+    pr_end: float,
     after: tuple[float, float],
     before: float,
     *,
@@ -48,6 +50,8 @@ def delineate(
         A representative beat.
     qrs
         Onset and offset of the QRS in samples of *beat* from its fiducial point.
+    pr_end
+        Where the PR segment ends, likewise: at the onset, or before the spike of a pacemaker.
     after
         Usual and short time to the next beat, s; T is looked for no later than the short one allows.
     before
@@ -60,8 +64,9 @@ def delineate(
     inside = slice(math.floor(on), math.ceil(off) + 1)
     height = np.sqrt((beat.samples[:, inside] ** 2).mean(axis=0))
     peak = min(max(inside.start + float(height.argmax()), on), off)
-    marks = {"qrs_on": on, "r_peak": peak, "qrs_off": off}
-    t = t_wave(beat, after, (on, off))
+    pr_end = max(origin + pr_end, 0.0)
+    marks = {"qrs_on": on, "r_peak": peak, "qrs_off": off, "pr_end": pr_end}
+    t = t_wave(beat, after, (on, off), pr_end)
     if t:
         marks |= {"t_on": t.on, "t_peak": t.peak, "t_off": t.off}
     steady = after[1] > STEADY * after[0]

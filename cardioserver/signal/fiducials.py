@@ -9,12 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-from cardioserver.signal.average import SLOPES_S, AverageBeat, alike, average_beat, average_slopes, level
+from cardioserver.signal.average import (
+    KNOT_WIDTH_S,
+    SLOPES_S,
+    AverageBeat,
+    alike,
+    average_beat,
+    average_slopes,
+    level,
+)
 from cardioserver.signal.beats import BeatClass, Beats
 from cardioserver.signal.delineation import Marks, delineate
 from cardioserver.signal.mains import mains_sizes, remove_mains
 from cardioserver.signal.order import median, quantile
-from cardioserver.signal.pacing import TO_QRS_S, without_spikes
+from cardioserver.signal.pacing import BLANK_S, PULSE_S, TO_QRS_S, without_spikes
 from cardioserver.signal.qrsbounds import qrs_bounds
 from cardioserver.signal.singlep import have_p
 from cardioserver.signal.smoothing import thinned
@@ -34,6 +42,8 @@ SHORT_RR = 0.2  # quantile of RR that bounds the search: in an irregular rhythm 
 SHORTEST_INTERVAL_S = 0.4
 BEFORE_SHARE, AFTER_SHARE = 0.6, 0.85  # of the interval to the neighbouring beat that belongs to a beat
 SPIKE_TO_QRS_S = 0.01  # a QRS begins so long after the spike that causes it
+SPOILT_S = PULSE_S + BLANK_S + KNOT_WIDTH_S  # a spike so near before the QRS leaves no level between them
+CLEAR_S = BLANK_S + 0.002  # so long before a spike the signal is as it was
 LEAST_MAINS_UV = 1.6
 MAINS_HZ = (50.0, 60.0)
 
@@ -145,6 +155,7 @@ class _Group:
     members: Index
     aligned: Index
     qrs: tuple[float, float]  # onset and offset from the fiducial point, in samples
+    pr_end: float  # where the PR segment ends, likewise
     dominant: bool
     kind: BeatClass
 
@@ -152,8 +163,8 @@ class _Group:
 def _delineate_stretch(stretch: _Stretch) -> tuple[Index, tuple[AverageBeat, Marks] | None]:
     """Marks of the beats of a stretch; its representative beat and that one's marks."""
     groups = [_group(stretch, members, dominant=dominant) for members, dominant in _like_beats(stretch)]
-    onsets = np.concatenate([group.aligned + round(group.qrs[0]) for group in groups])
-    leveled = level(stretch.samples, stretch.rate, np.sort(onsets))
+    ends = np.concatenate([group.aligned + round(group.pr_end) for group in groups])
+    leveled = level(stretch.samples, stretch.rate, np.sort(ends))
     intervals = np.diff(stretch.beats) / stretch.rate
     rows = np.full((len(stretch.beats), len(NAMES)), NONE, dtype=np.intp)
     representative = None
@@ -167,7 +178,7 @@ def _delineate_stretch(stretch: _Stretch) -> tuple[Index, tuple[AverageBeat, Mar
         with_p = group.kind is not BeatClass.VENTRICULAR
         if representative and representative[1].p_on is None:
             with_p = False  # without P waves in the usual beats a single one cannot be told from noise
-        marks = delineate(beat, group.qrs, room.after, room.before, with_p=with_p)
+        marks = delineate(beat, group.qrs, group.pr_end, room.after, room.before, with_p=with_p)
         if group.dominant:
             representative = (beat, marks)
         shown = have_p(leveled, group.aligned, beat, marks)
@@ -197,7 +208,11 @@ def _group(stretch: _Stretch, members: Index, *, dominant: bool) -> _Group:
     least = SPIKE_TO_QRS_S * stretch.rate
     if spike is not None and (start := origin + spike + least) < off - least:
         on = max(on, start)
-    return _Group(members, aligned, (on - origin, off - origin), dominant, stretch.classes[members[0]])
+    qrs = (on - origin, off - origin)
+    pr_end = qrs[0]
+    if spike is not None and qrs[0] - SPOILT_S * stretch.rate < spike:
+        pr_end = min(pr_end, spike - CLEAR_S * stretch.rate)
+    return _Group(members, aligned, qrs, pr_end, dominant, stretch.classes[members[0]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ def lead_waves(line: Signal, beat: AverageBeat, marks: Marks) -> dict[str, Any]:
     values: dict[str, Any] = {}
     origin, rate = beat.origin, beat.rate
     on, off = max(round(origin + marks.qrs_on), 0), round(origin + marks.qrs_off)
-    line = line - line[max(on - round(LEVEL_S * rate), 0) : on + 1].mean()
+    pr_end = max(round(origin + marks.pr_end), 0)
+    line = line - line[max(pr_end - round(LEVEL_S * rate), 0) : pr_end + 1].mean()
     values |= _qrs(line[on : off + 1], rate)
     values["j"] = _at(line, off)
     for name, seconds in (("st20", 0.02), ("st40", 0.04), ("st60", 0.06), ("st80", 0.08)):

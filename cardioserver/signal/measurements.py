@@ -185,7 +185,7 @@ def _axes(leads: Sequence[Lead], beat: AverageBeat, marks: Marks) -> dict[str, f
         if start is None or stop is None:
             continue
         first, last = max(round(beat.origin + start), 0), round(beat.origin + stop)
-        level = first if name == "p_axis" else max(round(beat.origin + marks.qrs_on), 0)
+        level = first if name == "p_axis" else max(round(beat.origin + marks.pr_end), 0)
         areas = {lead: float((row[first : last + 1] - row[level]).sum()) for lead, row in rows.items()}
         found[name] = frontal_axis(areas)
     return found

@@ -68,7 +68,9 @@ class TWave:
     off: float
 
 
-def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, float]) -> TWave | None:
+def t_wave(
+    beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, float], pr_end: float
+) -> TWave | None:
     """The T wave of *beat*, or ``None`` if there is nothing like it.
 
     Parameters
@@ -77,6 +79,8 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
         Usual and short time to the next beat, s; T is looked for no later than the short one allows.
     qrs
         Onset and offset of the QRS, indices into the beat.
+    pr_end
+        Likewise.
     """
     rate = beat.rate
     latest = min(LATEST_S[0] + LATEST_S[1] * math.sqrt(intervals[0]), intervals[1] - NEXT_BEAT_S)
@@ -87,7 +91,7 @@ def t_wave(beat: AverageBeat, intervals: tuple[float, float], qrs: tuple[float, 
         return None
     smooth = moving_mean(beat.samples, rate, SMOOTH_S, times=2)
     before_p = min(round(beat.origin + (intervals[1] - LEVEL_BEFORE_S) * rate), last_sample)
-    wave = smooth - _baseline(smooth, rate, round(qrs[0]), (end, max(end, before_p)))
+    wave = smooth - _baseline(smooth, rate, round(pr_end), (end, max(end, before_p)))
     usual_top = qrs[0] + USUAL_PEAK_S * intervals[0] ** (1 / 3) * rate
     top = _common_top(wave, start, end, rate, usual_top)
     far = min(last_sample, round(beat.origin + (intervals[1] - NEXT_P_S) * rate), top + round(TAIL_S * rate))
@@ -123,13 +127,13 @@ def _common_top(wave: Signal, start: int, end: int, rate: float, usual: float) -
     return start + skipped + int(height[skipped:].argmax())
 
 
-def _baseline(smooth: Signal, rate: float, qrs_on: int, ends: tuple[int, int]) -> Signal:
-    """Halfway between the level before the QRS and that after the T wave, for each lead.
+def _baseline(smooth: Signal, rate: float, pr_end: int, ends: tuple[int, int]) -> Signal:
+    """Halfway between the level of the PR segment and that after the T wave, for each lead.
 
     The level after it is taken at the first of *ends*; at the second, if a wave seems to stand there.
     """
     width = round(LEVEL_S * rate)
-    before = smooth[:, max(qrs_on - round(0.02 * rate), 0) : max(qrs_on, 1)].mean(axis=1, keepdims=True)
+    before = smooth[:, max(pr_end - round(0.02 * rate), 0) : max(pr_end, 1)].mean(axis=1, keepdims=True)
     early, late = (smooth[:, max(end - width, 0) : end + 1].mean(axis=1, keepdims=True) for end in ends)
     size = np.ptp(smooth[:, max(ends[0] - round(TAIL_S * rate), 0) : ends[0]], axis=1, keepdims=True)
     raised = np.abs(early - before)

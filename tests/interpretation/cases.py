@@ -111,7 +111,7 @@ def _fiducials(leads: int, rise_ms: float) -> Fiducials:
     time = (np.arange(200) - 100) * 2.0
     line = np.where(time >= rise_ms, 1.0, np.clip(time, 0, None) / rise_ms / 4)
     beat = AverageBeat(np.tile(line, (leads, 1)), 500.0, 100, np.zeros(leads), np.zeros((leads, 1, 200)))
-    return Fiducials(np.full((8, len(NAMES)), -1, dtype=np.intp), beat, Marks(0.0, 20.0, 60.0))
+    return Fiducials(np.full((8, len(NAMES)), -1, dtype=np.intp), beat, Marks(0.0, 20.0, 60.0, 0.0))
 
 
 def statements(given: Case) -> dict[str, Statement]:

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cardioserver.ecg.lead import Lead
 from cardioserver.signal.beats import BeatClass, Beats, find_beats
 from cardioserver.signal.fiducials import NAMES, NONE, Fiducials, find_fiducials
 from cardioserver.signal.markorder import in_order
+from cardioserver.signal.measurements import measure_leads
 from cardioserver.signal.trace import Trace
 
 RATES = [125.0, 250.0, 500.0, 1000.0, 2000.0]
@@ -231,6 +233,23 @@ def test_a_spike_within_a_qrs_does_not_move_its_onset() -> None:
     within = replace(beats, spikes=beats.samples - 1)
     assert (find_fiducials(Trace(signal), 500.0, within).of("qrs_on") <= beats.samples - 10).all()
     assert (np.abs(find_fiducials(Trace(signal), 500.0, within).of("qrs_on") - alone.of("qrs_on")) <= 6).all()
+
+
+def test_what_a_pacemaker_pulse_leaves_behind_is_no_level() -> None:
+    """After the pulse the electrode tissue discharges: ST is measured against what was before the pulse."""
+    wide = beside(0.0, 0.05, 900) + beside(0.06, 0.05, 800)
+    spikes = np.round((np.array(REGULAR) - 0.075) * 500).astype(np.intp)
+    pulse, discharge = np.zeros_like(wide), np.zeros_like(wide)
+    for at in spikes:
+        pulse[at] = 2500
+        discharge[at:] += -400 * np.exp(-np.arange(len(wide) - at) / (0.02 * 500))
+    signal = (wide + pulse + discharge)[None]
+    beats = find_beats(signal, 500.0, spikes=spikes.tolist())
+    assert set(beats.classes) == {BeatClass.PACED}
+    fiducials = find_fiducials(Trace(signal), 500.0, beats)
+    (lead,) = measure_leads([Lead.II], fiducials)
+    assert lead.st80 == pytest.approx(0, abs=25)
+    assert lead.r1 == pytest.approx(900, abs=60)
 
 
 def test_a_spike_beyond_a_qrs_leaves_it_as_it_is() -> None:
