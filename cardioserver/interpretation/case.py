@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.recording import SignalFormat
@@ -14,7 +15,7 @@ from cardioserver.signal.measurements import LeadMeasurements, Measurements
 from cardioserver.signal.quality import Grade
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what many rules ask for is worked out once
 class Case:
     """An analysed record and its person.
 
@@ -42,14 +43,14 @@ class Case:
         """Whether adult limits apply; a person of unknown age is taken for an adult."""
         return self.person.age is None or self.person.age >= ADULT_FROM
 
-    @property
+    @cached_property
     def dominant(self) -> BeatClass | None:
         """The class of the beats that were measured; ``None`` without beats."""
         beats = self.analysis.beats
         first = int(beats.dominant.argmax()) if len(beats.samples) else None
         return None if first is None else beats.classes[first]
 
-    @property
+    @cached_property
     def is_readable(self) -> bool:
         """Whether the shape of the beats says something of the heart itself.
 
@@ -65,8 +66,16 @@ class Case:
 
     def lead(self, lead: Lead) -> LeadMeasurements | None:
         """What was measured in one lead; ``None`` if it is not there or cannot be read."""
-        sources = {lead} if lead in self.format.leads else {Lead.I, Lead.II}  # limb leads follow from these
+        return self._leads.get(lead)
+
+    @cached_property
+    def _leads(self) -> dict[Lead, LeadMeasurements]:
+        """The leads that can be read; limb leads that were not recorded follow from I and II."""
         poor = {each.lead for each in self.analysis.quality.leads if each.grade is Grade.POOR}
-        if lead in self.misread or sources & poor:
-            return None
-        return next((each for each in self.analysis.leads if each.lead is lead), None)
+        doubtful = bool(poor & {Lead.I, Lead.II})
+        readable: dict[Lead, LeadMeasurements] = {}
+        for each in self.analysis.leads:
+            bad = each.lead in poor if each.lead in self.format.leads else doubtful
+            if not bad and each.lead not in self.misread:
+                readable.setdefault(each.lead, each)
+        return readable
