@@ -15,8 +15,7 @@ Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 FEWEST_BEATS = 4  # of fewer the average is half of each
-WANDER_S = 0.032  # by which a P wave may come sooner or later than usual
-STEP_S = 0.016
+SHIFTS_S = (-0.032, -0.016, 0.016, 0.032)  # by which a P wave may come sooner or later than usual
 EDGE_S = 0.012  # of the stretch, whose level is known by its mean
 CORRELATED_S = 0.02  # samples of muscle noise nearer than that are not independent
 LEAST_UV = 5.0  # no lead has less noise
@@ -50,16 +49,23 @@ def have_p(leveled: Signal, beats: Index, beat: AverageBeat, marks: Marks) -> Ma
     noise = np.maximum(beat.noise * np.sqrt(beat.windows.shape[1]), LEAST_UV)[:, None]
     model = model / noise
     energy = max(float((model**2).sum()), 1e-9)
-    reach, step = round(WANDER_S * rate), max(1, round(STEP_S * rate))
-    size, misfit = np.full(len(beats), -np.inf), np.zeros(len(beats))
-    for shift in range(-reach, reach + 1, step):
-        places = np.clip(beats[:, None] + np.arange(first, last) + shift, 0, leveled.shape[1] - 1)
+    along = np.arange(first, last)
+
+    def fitted(chosen: Index, shift: int) -> tuple[Signal, Signal]:
+        """Size of the wave, and power of what else is there over that of the noise."""
+        places = np.clip(beats[chosen, None] + along + shift, 0, leveled.shape[1] - 1)
         own = above_line(leveled[:, places], edge) / noise[:, None]
-        fit = np.einsum("lbt,lt->b", own, model) / energy
-        left = np.einsum("lbt,lbt->b", own, own) - fit**2 * energy
-        misfit = np.where(fit > size, left / model.size, misfit)
-        size = np.maximum(size, fit)
+        size = np.einsum("lbt,lt->b", own, model) / energy
+        return size, (np.einsum("lbt,lbt->b", own, own) - size**2 * energy) / model.size
+
+    size, misfit = fitted(np.arange(len(beats)), 0)
+    usual = float(median(misfit))
+    doubtful = np.flatnonzero(size < ABSENT)
+    for shift in SHIFTS_S if len(doubtful) else ():
+        found, left = fitted(doubtful, round(shift * rate))
+        better = found > size[doubtful]
+        size[doubtful[better]], misfit[doubtful[better]] = found[better], left[better]
     error = np.sqrt(CORRELATED_S * rate / energy * np.maximum(misfit, 1.0))
     absent = (size < ABSENT) & (1 - size > SURE * error)
-    silent = misfit <= median(misfit) + ABSENT**2 * energy / model.size
+    silent = misfit <= usual + ABSENT**2 * energy / model.size
     return np.asarray(~(absent & silent))
