@@ -57,7 +57,8 @@ def tables(data: Path, _limit: int | None) -> str:
     return "\n".join(
         subprocess.run(
             [*command, what], check=True, text=True, stdout=subprocess.PIPE, env=os.environ | ONE_THREAD
-        ).stdout
+        ).stdout.rstrip("\n")
+        + "\n"
         for what in ("short", "day")
     )
 

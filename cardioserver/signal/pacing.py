@@ -25,6 +25,7 @@ LEAD_SHARE = 1 / 3  # a spike is seen in so many leads at once
 PULSE_S = 0.03  # some recorders draw a spike as a pulse so long; edges within it are of one spike
 MOST_PER_S = 6.0  # more of them are not from a pacemaker
 MOST_MARKED_PER_S = 12  # the same of a recorder's marks: three chambers, at twice the highest usual rate
+CHUNK = 4096  # jumps looked at together, for bounded memory
 BLANK_S = 0.008
 TO_QRS_S = (0.01, 0.2)  # how long before the steepest place of a QRS a spike that causes it may come
 TO_PACED_P_S = 0.4  # the same for a spike in the atria
@@ -79,16 +80,26 @@ def _edges(windows: Signal, rate: float) -> tuple[Index, Index]:
     enough = LEAD_SHARE * len(windows)
     jumping = (np.abs(steps) > least[:, :, None]).sum(axis=0, dtype=np.uint8)
     window, place = np.nonzero(jumping >= enough)
+    chosen = np.zeros(len(place), dtype=np.bool_)
+    for start in range(0, len(place), CHUNK):
+        part = slice(start, start + CHUNK)
+        alone = _alone(steps, least, (window[part], place[part]), rate)
+        chosen[part] = alone.sum(axis=0) >= enough
+    return window[chosen], place[chosen]
+
+
+def _alone(steps: Signal, least: Signal, at: tuple[Index, Index], rate: float) -> Mask:
+    """In which leads the steps *at* some windows and places stand out of what is about them."""
+    window, place = at
     last = steps.shape[2] - 1
     half, near, far = (max(2, round(length * rate)) for length in (FLANK_S / 2, SPIKE_S, ALONE_S))
     about = np.clip(place[:, None] + np.arange(-half, half + 1), 0, last)
     before = np.clip(place[:, None] - np.arange(near, far + 1), 0, last)
     jumps = steps[:, window, place]
     alone = np.abs(jumps - median(steps[:, window[:, None], about])) > least[:, window]
-    ratio = ALONE_RATIO if len(windows) >= CONFIRMING_LEADS else SOLE_RATIO
+    ratio = ALONE_RATIO if len(steps) >= CONFIRMING_LEADS else SOLE_RATIO
     alone &= np.abs(jumps) > ratio * np.abs(steps[:, window[:, None], before]).max(axis=2)
-    chosen = alone.sum(axis=0) >= enough
-    return window[chosen], place[chosen]
+    return np.asarray(alone)
 
 
 def without_spikes(samples: Signal, rate: float, spikes: Index) -> Signal:

@@ -14,7 +14,7 @@ Signal = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
-FEWEST_BEATS = 4  # of fewer the average is half of each
+FEWEST_BEATS = 4  # of fewer each is too much of the average itself
 SHIFTS_S = (-0.032, -0.016, 0.016, 0.032)  # by which a P wave may come sooner or later than usual
 EDGE_S = 0.012  # of the stretch, whose level is known by its mean
 CORRELATED_S = 0.02  # samples of muscle noise nearer than that are not independent
