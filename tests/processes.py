@@ -19,7 +19,7 @@ from cardioserver.protocol.messages import Role
 from tests.servers import wait_until
 
 PASSWORD = "correct horse 7"
-START_DEADLINE = 30.0
+START_DEADLINE = 120.0
 STOP_DEADLINE = 60.0
 
 _SERVE = """

@@ -37,7 +37,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, deadline: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, deadline: float = 60.0) -> None:
     """Return once *condition* holds; fail if it does not within *deadline* seconds."""
     end = time.monotonic() + deadline
     while not condition():

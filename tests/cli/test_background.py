@@ -61,7 +61,7 @@ def test_a_server_is_started_seen_and_stopped(run: Run, place: Path) -> None:
     seen = status(run)
     assert seen["running"] is True
     assert f"127.0.0.1:{seen['port']}" in started.stdout
-    with socket.create_connection(("127.0.0.1", int(str(seen["port"]))), timeout=5):
+    with socket.create_connection(("127.0.0.1", int(str(seen["port"]))), timeout=30):
         pass
     assert (place / "storage" / "cardioserver.sqlite").exists()
     log = place / "logs" / "cardioserver.log"

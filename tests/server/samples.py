@@ -15,7 +15,7 @@ from cardioserver.ecg.recording import SignalFormat
 from cardioserver.protocol import messages as m
 
 
-async def eventually(condition: Callable[[], bool], what: str, deadline: float = 10.0) -> None:
+async def eventually(condition: Callable[[], bool], what: str, deadline: float = 30.0) -> None:
     """Return once *condition* holds."""
     async with asyncio.timeout(deadline):
         while not condition():  # noqa: ASYNC110  any condition, not only those with an event

@@ -36,7 +36,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server that interprets and owes a folder each report's page; its printers can be harmed."""
     options = {
         "folder": str(tmp_path / "drop"), "when": "report+conclusion", "documents": ["pdf", "json"],
-        "first_wait": 0.2, "longest_wait": 0.5, "attempts": 3, "threads": 2,
+        "first_wait": 0.2, "longest_wait": 0.5, "attempts": 2, "threads": 2,
     }  # fmt: skip
     (tmp_path / "drop").mkdir()
     groups = {
