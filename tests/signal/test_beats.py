@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cardioserver.signal.beats import BeatClass, beats_of, find_beats
+from cardioserver.signal.fiducials import find_fiducials
 from cardioserver.signal.pacing import plausible, without_spikes
 from cardioserver.signal.qrs_net import log_odds
 from cardioserver.signal.shapes import MARGIN, sort_shapes
@@ -324,3 +325,14 @@ def test_spikes_that_follow_each_other_are_bridged_together() -> None:
     spiky = samples.copy()
     spiky[:, [400, 401, 406, 407]] += 3000
     assert np.allclose(without_spikes(spiky, 500.0, spikes), samples)
+
+
+def test_samples_that_are_no_numbers_cost_their_lead_only() -> None:
+    signal = made_ecg(500.0, REGULAR, 10.5, leads=3)
+    holed = signal.copy()
+    holed[0] = np.nan
+    holed[1, 1000:2000] = np.inf
+    assert near(find_beats(holed, 500.0).samples, REGULAR, 500.0)
+    marks = find_fiducials(Trace(holed), 500.0, find_beats(holed, 500.0))
+    assert (marks.samples >= 0).sum() >= 8 * len(REGULAR)
+    assert len(find_beats(np.full_like(signal, np.nan), 500.0).samples) == 0
