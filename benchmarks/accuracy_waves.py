@@ -165,26 +165,43 @@ def _ludb(data: Path, limit: int | None, *, scaled: bool = False) -> str:
 
 
 def _qtdb(data: Path, limit: int | None) -> str:
-    """Manual marks ``q1c``: about thirty beats of each record."""
-    errors: dict[str, list[float]] = {name: [] for name in INTERVALS}
+    """Manual marks ``q1c``: about thirty beats of each record; beside ours the marks of ``ecgpuwave``."""
+    errors: dict[str, dict[str, list[float]]] = {
+        title: {name: [] for name in INTERVALS}
+        for title in ("2 leads, q1c", "marks of ecgpuwave, 1st lead", "marks of ecgpuwave, 2nd lead")
+    }
     for header in sorted((data / "qtdb").glob("*.hea"))[:limit]:
         base = str(header.with_suffix(""))
         signal = wfdb.rdrecord(base).p_signal.T * 1000.0
-        waves = _marks(base, "q1c")
-        reference = {
-            name: np.array([w[1:] for w in waves if w[0] == symbol]).reshape(-1, 3)
-            for name, symbol in WAVES.items()
-        }
-        every = [place for wave in waves for place in wave[1:] if not np.isnan(place)]
-        span = (min(every), max(every))
+        reference = _waves_of(base, "q1c")
+        every = np.concatenate([marks.ravel() for marks in reference.values()])
+        span = (float(np.nanmin(every)), float(np.nanmax(every)))
         start = max(int(span[0]) - 2500, 0)
         piece = np.nan_to_num(signal[:, start : int(span[1]) + 2500])
         fiducials = find_fiducials(Trace(piece), 250.0, find_beats(piece, 250.0))
-        ours = _found_intervals(fiducials, (span[0] - start, span[1] - start), 250.0)
         theirs = _reference_intervals(reference, 250.0)
-        for name in INTERVALS:
-            errors[name].append(ours[name] - theirs[name])
-    return "\n".join(["### QTDB, 2 leads, q1c", "", *_interval_lines(errors), ""])
+        found = [_found_intervals(fiducials, (span[0] - start, span[1] - start), 250.0)]
+        for extension in ("pu0", "pu1"):
+            waves = _waves_of(base, extension)
+            inside = {name: w[(w[:, 1] >= span[0]) & (w[:, 1] <= span[1])] for name, w in waves.items()}
+            found.append(_reference_intervals(inside, 250.0))
+        for ours, kept in zip(found, errors.values(), strict=True):
+            for name in INTERVALS:
+                kept[name].append(ours[name] - theirs[name])
+    return "\n".join(
+        line
+        for title, kept in errors.items()
+        for line in (f"### QTDB, {title}", "", *_interval_lines(kept), "")
+    )
+
+
+def _waves_of(path: str, extension: str) -> dict[str, np.ndarray]:
+    """Onset, peak and offset of the waves of each kind in one annotation file, shape ``(waves, 3)``."""
+    waves = _marks(path, extension)
+    return {
+        name: np.array([wave[1:] for wave in waves if wave[0] == symbol]).reshape(-1, 3)
+        for name, symbol in WAVES.items()
+    }
 
 
 def _stability(data: Path, limit: int | None) -> str:

@@ -49,7 +49,7 @@ USUAL_PEAK_S, PEAK_SPREAD_S = 0.31, 0.12  # after the QRS onset at RR = 1 s
 PROMINENCE = 0.02  # of the largest deflection
 EDGE_S = 0.03  # of the search, in which the ST segment may be higher than T
 PHASE_S = 0.16  # from one phase of a biphasic wave to the next
-FLAT = 0.25  # of the steepest slope of a flank
+FLAT = 0.3  # of the steepest slope of a flank
 TANGENT_MARGIN_S = 0.012  # a tangent meets the level before the wave has quite ended
 SECOND_PHASE = 0.3  # size of a second phase that counts, of the first
 OVER_NOISE = 3.0
