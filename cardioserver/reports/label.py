@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cardioserver.reports.chart import Chart
@@ -42,8 +44,19 @@ class Labels:
         x = cell.x + INDENT_MM
         boxes = [Box(x + shift, baseline - rise - HEIGHT_MM, width, HEIGHT_MM) for shift, rise in places]
         near = [box for box in boxes if upper <= box.bottom and box.y >= self._box.y and box.y <= lower]
-        best = min(near or boxes, key=self._collisions)
+        best = self._freest(near or boxes)
         self._taken.append(best)
+        return best
+
+    def _freest(self, boxes: Sequence[Box]) -> Box:
+        """The first with nothing in it, or else the first with least."""
+        best, least = boxes[0], self._collisions(boxes[0])
+        for box in boxes[1:]:
+            if not least:
+                break
+            collisions = self._collisions(box)
+            if collisions < least:
+                best, least = box, collisions
         return best
 
     def _collisions(self, box: Box) -> int:
