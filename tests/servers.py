@@ -73,6 +73,8 @@ class MariaDb:
     def __init__(self, folder: Path, *, durable: bool = False, options: Sequence[str] = ()) -> None:
         self.port = 0
         self._data = folder / "data"
+        # A server that starts clears its temporary directory of everybody's temporary tables.
+        self._temporary = folder / "temporary"
         self._log = folder / "mariadb.log"
         self._options = [*(() if durable else ("--innodb-flush-method=nosync",)), *options]
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,13 +134,14 @@ class MariaDb:
             cursor.execute(statement)
 
     def _install(self) -> None:
-        self._data.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             subprocess.run(
                 [
                     _program("mariadb-install-db") or "mariadb-install-db",
                     "--no-defaults",
                     f"--datadir={self._data}",
+                    f"--tmpdir={self._temporary}",
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
                     "--innodb-flush-method=nosync",
@@ -156,6 +159,7 @@ class MariaDb:
                     _program("mariadbd") or "mariadbd",
                     "--no-defaults",
                     f"--datadir={self._data}",
+                    f"--tmpdir={self._temporary}",
                     "--bind-address=127.0.0.1",
                     f"--port={self.port}",
                     "--socket=private.sock",  # relative to the data: its whole path may be too long
