@@ -36,7 +36,7 @@ class Printer:
     """
 
     def __init__(self, limits: Limits = LIMITS, *, module: str = WORK) -> None:
-        self._limits = limits
+        self.limits = limits
         self._children = Children(Kind(module, ROOM, niceness=NICENESS, outlives=False), MOST, IDLE_SECONDS)
 
     def print(self, job: PageJob, recording: Recording) -> tuple[bytes, ...]:
@@ -51,7 +51,7 @@ class Printer:
             has suffered.
         """
         samples = samples_of(job.signal)
-        seconds, memory = self._limits.seconds_of(samples), self._limits.memory_of(samples)
+        seconds, memory = self.limits.seconds_of(samples), self.limits.memory_of(samples)
         job = replace(job, seconds=seconds, memory_bytes=memory)
         try:
             printed: tuple[bytes, ...] = self._children.ask(
