@@ -32,6 +32,7 @@ from cardioserver.interpretation.rules import (
     rhythm,
     rightventricle,
     sgarbossa,
+    silence,
     summary,
     voltage,
 )
@@ -45,6 +46,7 @@ RHYTHM = (
     escape.escape,
     ectopy.ectopy,
     pauses.pauses,
+    silence.silence,
     rate.rate,
 )
 SHAPES = (
@@ -78,6 +80,7 @@ MODULES = (
     escape,
     ectopy,
     pauses,
+    silence,
     rate,
     avblock,
     printerval,

@@ -29,6 +29,7 @@ SURE_ODDS = 2.0  # what is so likely is a QRS, even in a rhythm that looks like 
 LIKELY_ODDS = 1.0
 SMALL = 0.18  # a P wave is less steep than this, against a QRS
 SMALL_ABOUT_S = 10.0
+LEAST_UV = 50.0  # height in the largest lead of a doubtful one; IEC 60601-2-27 lets monitors pass over 150 µV
 APART_S = 0.2  # the ventricles are refractory for longer
 SURENESS_S = 8.0
 SURENESS_POWER = 2.0
@@ -89,6 +90,7 @@ def find_qrs(grid: Signal, missing: Mask | None = None) -> Complexes:
     real = ~doubtful
     size = _steepness(grid[clearest], places, clear)
     real[doubtful] = ~(_small(places, size, odds)[doubtful] | in_flutter(grid, places[doubtful]))
+    real &= (_height(grid[clearest], places) >= LEAST_UV) | ~doubtful
     seen = np.zeros((int(real.sum()), len(grid)), dtype=np.bool_)
     seen[:, clearest] = clear[real]
     return Complexes(_centred(grid[clearest], places[real], clear[real]), odds[real], seen)
@@ -101,6 +103,14 @@ def _steepness(leads: Signal, places: Index, clear: Mask) -> Signal:
     slope = np.abs(leads[:, near] - leads[:, near - 1]).max(axis=2)
     steepness: Signal = np.sqrt((slope**2 * clear.T).sum(axis=0))
     return steepness
+
+
+def _height(leads: Signal, places: Index) -> Signal:
+    """From the lowest to the highest about each place, in the lead where that is most, µV."""
+    reach = round(PEAK_REACH_S * RATE_HZ)
+    near = np.clip(places[:, None] + np.arange(-reach, reach + 1), 0, leads.shape[1] - 1)
+    height: Signal = np.ptp(leads[:, near], axis=2).max(axis=0)
+    return height
 
 
 def _small(places: Index, size: Signal, odds: Signal) -> Mask:

@@ -191,6 +191,15 @@ def test_where_no_qrs_is_found_no_pause_is_measured() -> None:
     assert not found.keys() & {"SABLK", "SPAUS", "LRR"}
 
 
+def test_an_arrest_at_the_end_of_a_record_is_told() -> None:
+    """No beat follows that would make an interval of it."""
+    given = series("n" * 6)
+    longer = replace(given.format, sample_count=given.analysis.beats.samples[-1] + 2100)
+    assert "наибольший 4 с" in statements(replace(given, format=longer))["QRS_NONE"].ru
+    shorter = replace(given.format, sample_count=given.analysis.beats.samples[-1] + 1900)
+    assert "QRS_NONE" not in statements(replace(given, format=shorter))
+
+
 def test_a_lead_that_was_off_makes_no_pause() -> None:
     given = series("n" * 12, [0.8] * 5 + [2.3] + [0.8] * 5)  # from 4.5 s on
     leads = given.format.leads

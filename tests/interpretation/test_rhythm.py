@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cardioserver.ecg.lead import Lead
@@ -65,6 +66,17 @@ def test_rhythm(name: str) -> None:
     recording, expected = RHYTHMS[name]
     found = statements(recording)
     assert {code for code, one in found.items() if one.section is Section.RHYTHM} == expected
+
+
+@pytest.mark.parametrize("kind", ["asystole", "ventricular fibrillation"])
+def test_a_heart_without_beats_is_no_matter_of_an_unclear_rhythm(kind: str) -> None:
+    time = np.arange(5000) / 500
+    pitch = 5 + 0.5 * np.sin(2 * np.pi * 0.4 * time)
+    waves = 400 * (1 + 0.4 * np.sin(time)) * np.sin(2 * np.pi * np.cumsum(pitch) / 500)
+    found = statements(recorded([], 10, p=[], waves=None if kind == "asystole" else waves, noise=3))
+    assert "exclude ventricular tachycardia or fibrillation, asystole" in found["QRS_NONE"].en
+    assert "ECG_ABNORMAL" in found
+    assert not found.keys() & {"IDIOR", "SR", "AFIB", "AFLT"}
 
 
 def test_fibrillation_says_how_fast_the_ventricles_answer_and_why() -> None:
