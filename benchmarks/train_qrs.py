@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from accuracy_records import half_of
+from scipy.special import expit
 from training_segments import SHARES, Record, Segments, annotated_records, ptbxl_records
 
 from cardioserver.signal import qrs_net
@@ -84,7 +85,7 @@ def trained(start: Weights, highest: float, segments: Segments, steps: int) -> W
         inputs, answers, known = segments.batch(BATCH)
         odds, seen = _forward(weights, inputs)
         losses.append(((np.logaddexp(0, odds) - answers * odds) * known).sum() / known.sum())
-        wrong = (1 / (1 + np.exp(-odds)) - answers) * known / known.sum()
+        wrong = (expit(odds) - answers) * known / known.sum()
         slopes = _backward(weights, seen, wrong.astype(np.float32))
         clipped = max(np.sqrt(sum(float((slope**2).sum()) for slope in slopes)), 1.0)
         rate = highest * min(1, step / WARM_UP) * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.01)
