@@ -75,15 +75,25 @@ def named(leads: Iterable[Lead]) -> str:
             texts.append(f"{part[0].label}–{part[-1].label}")
         else:
             texts += [lead.label for lead in part]
+    texts += sorted(lead.label for lead in chosen - {*TWELVE_LEADS, Lead.UNSPECIFIED})
     return ", ".join(texts)
+
+
+def with_unnamed(names: str, leads: Sequence[Lead]) -> Phrase:
+    """The *names* of those of *leads* that have one, and how many have none."""
+    count = leads.count(Lead.UNSPECIFIED)
+    if not count:
+        return Phrase(names, names)
+    unnamed = Phrase(f"{count} unnamed lead{'s' if count > 1 else ''}", f"без названия ({count})")
+    return Phrase(*(", ".join(filter(None, (names, text))) for text in (unnamed.en, unnamed.ru)))
 
 
 def among(leads: Iterable[Lead]) -> Phrase:
     """Leads as they stand after "in": "II, III, aVF"; in Russian with the noun in its case and number."""
     chosen = tuple(leads)
-    names = named(chosen)
+    names = with_unnamed(named(chosen), chosen)
     noun = "отведениях" if len(chosen) > 1 else "отведении"
-    return Phrase(names, f"{noun} {names}")
+    return Phrase(names.en, f"{noun} {names.ru}")
 
 
 WALL = {

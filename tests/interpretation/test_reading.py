@@ -9,15 +9,19 @@ import pytest
 
 from cardioserver.ecg.lead import Lead
 from cardioserver.ecg.patient import Sex
+from cardioserver.interpretation.interpreter import interpret
 from cardioserver.interpretation.narrative import UNCONFIRMED, begun_small, narrate
 from cardioserver.interpretation.norms import Quantity, norm
 from cardioserver.interpretation.person import Person
 from cardioserver.interpretation.reading import read
 from cardioserver.interpretation.statement import Section
+from cardioserver.interpretation.territory import among
 from cardioserver.interpretation.vocabulary import STANDARD, VOCABULARY
+from cardioserver.language import Phrase
 from cardioserver.signal.beats import BeatClass
 from cardioserver.signal.quality import Grade
 from tests.interpretation.cases import MAN, case, statements, waves
+from tests.interpretation.rhythms import recorded, steady
 
 SUMMARIES = {"NORM", "ECG_BORDERLINE", "ECG_ABNORMAL", "ECG_PARTIAL", "ECG_UNREADABLE"}
 CHEST = (Lead.V1, Lead.V2, Lead.V3, Lead.V4, Lead.V5, Lead.V6)
@@ -56,6 +60,18 @@ def test_a_lead_that_cannot_be_read_is_named_and_left_out() -> None:
     assert "V2–V4" in found["QUALITY_LEADS"].en
     assert "ASMI" not in found
     assert summary(found) == "ECG_PARTIAL"
+
+
+def test_leads_beyond_the_twelve_and_those_without_a_name_are_told_too() -> None:
+    unnamed = recorded(steady(0.8), 10, leads=(Lead.V5, Lead.I, Lead.V1))
+    names = (Lead.V5, Lead.UNSPECIFIED, Lead.UNSPECIFIED)
+    given = replace(unnamed, format=replace(unnamed.format, leads=names))
+    found = {each.code: each for each in interpret(given).statements}
+    assert "Recorded: V5, 2 unnamed leads;" in found["LEADS_FEW"].en
+    assert "отведения V5, без названия (2);" in found["LEADS_FEW"].ru
+    assert among((Lead.X, Lead.II, Lead.UNSPECIFIED)) == Phrase(
+        "II, X, 1 unnamed lead", "отведениях II, X, без названия (1)"
+    )
 
 
 def test_a_poor_record_says_so_and_nothing_of_shapes() -> None:

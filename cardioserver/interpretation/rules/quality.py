@@ -9,7 +9,7 @@ from cardioserver.ecg.patient import Sex
 from cardioserver.interpretation.case import Case
 from cardioserver.interpretation.complexes import WIDE_QRS_MS
 from cardioserver.interpretation.statement import Certainty, Fact, Section, Severity, Statement, Term
-from cardioserver.interpretation.territory import CHEST, among
+from cardioserver.interpretation.territory import CHEST, among, with_unnamed
 from cardioserver.language import Phrase
 from cardioserver.signal.quality import Grade, LeadQuality
 from cardioserver.signal.reversal import Reversal
@@ -81,9 +81,11 @@ def quality(case: Case, found: Sequence[Statement]) -> Iterator[Statement]:
         yield POOR_LEADS.state(*facts, leads=among(each.lead for each in poor), left_out=left_out)
     recorded = [lead for lead in TWELVE_LEADS if lead in case.format.leads]
     if any(lead not in recorded for lead in (Lead.I, Lead.II, *CHEST)):
-        every = ", ".join(lead.label for lead in case.format.leads)
-        noun = "отведения" if len(case.format.leads) > 1 else "отведение"
-        yield FEW_LEADS.state(leads=Phrase(every, f"{noun} {every}"))
+        leads = case.format.leads
+        every = ", ".join(lead.label for lead in leads if lead is not Lead.UNSPECIFIED)
+        phrase = with_unnamed(every, leads)
+        noun = "отведения" if len(leads) > 1 else "отведение"
+        yield FEW_LEADS.state(leads=Phrase(phrase.en, f"{noun} {phrase.ru}"))
     for swap in reversals(case):
         names = ELECTRODES.get(swap) or _pair(swap)
         misread = LIMB_MISREAD if swap in ELECTRODES else CHEST_MISREAD
