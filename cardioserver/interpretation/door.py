@@ -6,16 +6,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
-from cardioserver.listening import listening_socket
-
-ACCEPTS_AT_ONCE = 32
-"""Connections accepted before the others get their turn: a flood must not stop them."""
-
-PAUSE_SECONDS = 0.2
-"""When the system has no more sockets to give."""
+from cardioserver.listening import accept, listening_socket
 
 
 class Door:
@@ -48,7 +43,7 @@ class Door:
             The address cannot be listened on.
         """
         listening = await asyncio.to_thread(listening_socket, host, port)
-        accepting = asyncio.create_task(self._accept(listening))
+        accepting = asyncio.create_task(accept(listening, self._admit, lambda _: None))
 
         def close() -> None:
             accepting.cancel()
@@ -64,23 +59,13 @@ class Door:
             task.cancel()
         await asyncio.gather(*self._arriving, return_exceptions=True)
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop, accepted = asyncio.get_running_loop(), 0
-        while True:
-            try:
-                arrived, _ = await loop.sock_accept(listening)
-            except OSError:
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            if len(self._server.connections) + len(self._arriving) >= self._most:
-                arrived.close()
-            else:
-                task = loop.create_task(self._welcome(arrived))
-                self._arriving.add(task)
-                task.add_done_callback(self._arriving.discard)
-            accepted += 1
-            if accepted % ACCEPTS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+    def _admit(self, arrived: socket.socket, _: Any) -> None:
+        if len(self._server.connections) + len(self._arriving) >= self._most:
+            arrived.close()
+            return
+        task = asyncio.create_task(self._welcome(arrived))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
     async def _welcome(self, arrived: socket.socket) -> None:
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cardioserver.listening import listening_socket
+from cardioserver.listening import accept, listening_socket
 from cardioserver.protocol.connection import ServerConnection
 from cardioserver.protocol.messages import ErrorCode
 from cardioserver.protocol.texts import error_message
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from cardioserver.server.tls import Certificates
 
 log = Log(__name__)
-
-ACCEPTS_AT_ONCE = 32
-"""Connections accepted before the others get their turn: a flood must not stop them."""
-
-ACCEPT_PAUSE_SECONDS = 0.2
-"""When the system has no more sockets to give."""
 
 CERTIFICATE_CHECK_SECONDS = 5.0
 REFUSED_RETRY_SECONDS = 30
@@ -62,7 +56,7 @@ class Listener:
         """
         loop = self._resources.loop
         self._socket = await asyncio.to_thread(listening_socket, host, port)
-        self._accepting = loop.create_task(self._accept(self._socket))
+        self._accepting = loop.create_task(accept(self._socket, self._admit, _log_failure))
         self._resources.wheel.start()
         if self._certificates is not None:
             self._check = loop.call_later(CERTIFICATE_CHECK_SECONDS, self._check_certificates)
@@ -107,23 +101,8 @@ class Listener:
 
     # ---------------------------------------------------------------- arrivals
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = self._resources.loop
-        accepted = 0
-        while True:
-            try:
-                arrived, peer = await loop.sock_accept(listening)
-            except OSError as error:
-                log.warning("no connection accepted", error=error.strerror)
-                await asyncio.sleep(ACCEPT_PAUSE_SECONDS)
-                continue
-            self._admit(arrived, str(peer[0]).removeprefix(_MAPPED))
-            accepted += 1
-            if accepted % ACCEPTS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-
-    def _admit(self, arrived: socket.socket, address: str) -> None:
-        resources = self._resources
+    def _admit(self, arrived: socket.socket, peer: Any) -> None:
+        resources, address = self._resources, str(peer[0]).removeprefix(_MAPPED)
         if not resources.admission.enter(address):
             resources.metrics.refused(ErrorCode.TOO_MANY_CONNECTIONS.name)
             self._send_away(arrived)
@@ -169,3 +148,7 @@ class Listener:
         self._check = loop.call_later(CERTIFICATE_CHECK_SECONDS, self._check_certificates)
         if self._certificates is not None and self._certificates.changed():
             self.reload_certificates()
+
+
+def _log_failure(error: OSError) -> None:
+    log.warning("no connection accepted", error=error.strerror)

@@ -105,10 +105,8 @@ def beats_of(trace: Trace, rate: float, spikes: Sequence[int] = ()) -> Beats:
     """The same for a record of which never more than ten minutes are held in µV."""
     marks = pacing.plausible(np.asarray(spikes, dtype=np.intp), rate)
     count, overlap = trace.length, round(OVERLAP_S * rate)
-    parts = max(1, int(count / (SECTION_S * rate)))
     sections = []
-    for part in range(parts):
-        begin, end = count * part // parts, count * (part + 1) // parts
+    for begin, end in trace.spans(SECTION_S * rate):
         start, stop = max(begin - overlap, 0), min(end + overlap, count)
         mine = marks[(marks >= start) & (marks < stop)] - start
         found = _search(trace, (start, stop), rate, mine if len(marks) else None)

@@ -35,7 +35,7 @@ SURENESS_S = 8.0
 SURENESS_POWER = 2.0
 LEAST_SURENESS = 1e-3
 CLEAR_SHARE = 0.5  # of the surest lead's weight: a lead in which a QRS is clear
-PEAK_REACH_S = 0.06  # the network finds the peak of a QRS with such a standard error at most
+REACH = round(0.06 * RATE_HZ)  # the network finds the peak of a QRS with such a standard error at most
 PEAK_SPREAD_S = 0.04
 
 
@@ -98,8 +98,7 @@ def find_qrs(grid: Signal, missing: Mask | None = None) -> Complexes:
 
 def _steepness(leads: Signal, places: Index, clear: Mask) -> Signal:
     """How steep the *clear* leads together are at most near each place."""
-    reach = round(PEAK_REACH_S * RATE_HZ)
-    near = np.clip(places[:, None] + np.arange(-reach, reach + 1), 1, leads.shape[1] - 1)
+    near = np.maximum(_near(places, leads.shape[1]), 1)
     slope = np.abs(leads[:, near] - leads[:, near - 1]).max(axis=2)
     steepness: Signal = np.sqrt((slope**2 * clear.T).sum(axis=0))
     return steepness
@@ -107,10 +106,14 @@ def _steepness(leads: Signal, places: Index, clear: Mask) -> Signal:
 
 def _height(leads: Signal, places: Index) -> Signal:
     """From the lowest to the highest about each place, in the lead where that is most, µV."""
-    reach = round(PEAK_REACH_S * RATE_HZ)
-    near = np.clip(places[:, None] + np.arange(-reach, reach + 1), 0, leads.shape[1] - 1)
-    height: Signal = np.ptp(leads[:, near], axis=2).max(axis=0)
+    height: Signal = np.ptp(leads[:, _near(places, leads.shape[1])], axis=2).max(axis=0)
     return height
+
+
+def _near(places: Index, count: int) -> Index:
+    """The indices about each place, of *count*: shape ``(places, 2 * REACH + 1)``."""
+    near: Index = np.clip(places[:, None] + np.arange(-REACH, REACH + 1), 0, count - 1)
+    return near
 
 
 def _small(places: Index, size: Signal, odds: Signal) -> Mask:
@@ -162,10 +165,8 @@ def _peaks(together: Signal) -> Index:
 
 def _centred(leads: Signal, places: Index, clear: Mask) -> Index:
     """Each place moved to where its *clear* leads together deflect most nearby."""
-    reach = round(PEAK_REACH_S * RATE_HZ)
-    offsets = np.arange(-reach, reach + 1)
-    near = np.clip(places[:, None] + offsets, 0, leads.shape[1] - 1)
-    nearness = np.exp(-0.5 * (offsets / (PEAK_SPREAD_S * RATE_HZ)) ** 2)
+    near = _near(places, leads.shape[1])
+    nearness = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / (PEAK_SPREAD_S * RATE_HZ)) ** 2)
     size = np.sqrt((leads[:, near] ** 2 * clear.T[:, :, None]).sum(axis=0)) * nearness
     centred: Index = near[np.arange(len(places)), size.argmax(axis=1)]
     return centred
